@@ -16,7 +16,7 @@ export MPLBACKEND := Agg
 # torch is overridden away and its needs are named, so that no build of it and no CUDA package is pinned.
 LOCK = $(UV) pip compile pyproject.toml requirements/torch-needs.in requirements/build.in \
 	--universal --python-version 3.11 --generate-hashes --quiet \
-	--overrides requirements/no-torch.txt --no-emit-package torch --custom-compile-command "make lock"
+	--overrides requirements/no-torch.txt --no-emit-package torch --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .PHONY: help demo test test-slow real-data bench lint types contracts format gallery pretrained lock system clean
 
@@ -58,7 +58,7 @@ gallery: .venv/.stamp       ## draw the pictures and tables of README and model 
 pretrained: .venv/.stamp    ## fetch the public weights a training begins from, by hash, and convert them
 	$(PY) -m netimg.training.pretrained
 
-lock:                       ## resolve the dependencies anew (needs the network)
+lock:                       ## pin what pyproject.toml asks for, keeping what is pinned; UPGRADE=1 moves every pin (network)
 	$(LOCK) --extra report -o requirements.lock
 	$(LOCK) --extra report --extra train --extra dev -c requirements.lock -o requirements-dev.lock
 
