@@ -10,7 +10,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cc3d
 import numpy as np
@@ -19,6 +19,8 @@ from netimg.lesion import Lesion
 from netimg.volume import LabelMap, Mask, Volume
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from netimg.arrays import LabelZYX
     from netimg.flag import Flag
     from netimg.geometry import Grid
@@ -193,10 +195,12 @@ def _numbered(lesions: Mask | LabelMap) -> tuple[LabelZYX, tuple[int, float]]:
     """Label every lesion 1..n by volume, then place; return what was too small."""
     grid = lesions.grid
     if isinstance(lesions, LabelMap) and len(lesions.present()) > 1:
-        raw, smallest_ml = np.array(lesions.labels), 0.0
+        raw: NDArray[Any] = np.array(lesions.labels)
+        smallest_ml = 0.0
     else:
         mask = lesions.voxels if isinstance(lesions, Mask) else lesions.labels > 0
-        raw, smallest_ml = cc3d.connected_components(np.array(mask, order="C")), MIN_LESION_ML
+        raw = cc3d.connected_components(np.array(mask, order="C"))
+        smallest_ml = MIN_LESION_ML
     counts = np.bincount(raw.ravel())
     found = [int(i) for i in np.flatnonzero(counts) if i != 0]
     small = [i for i in found if counts[i] * grid.voxel_ml < smallest_ml]

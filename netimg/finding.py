@@ -6,9 +6,11 @@ a value has a reason. Names and scopes: the tables of the measures' documentatio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -96,7 +98,7 @@ class Finding:
             msg = f"{self.key}: a missing value needs a reason"
             raise ValueError(msg)
         number = self.value
-        if isinstance(number, float) and (number != number or abs(number) == float("inf")):
+        if isinstance(number, float) and not math.isfinite(number):
             msg = f"{self.key}: {number} is not a number"
             raise ValueError(msg)
 
@@ -134,7 +136,7 @@ class Facts:
     assessment_date: dt.date | None = None
     flags: tuple[Flag, ...] = ()
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str) -> Any:  # noqa: ANN401  # a node of a tree
         """Value at a dotted path (``labs.bilirubin_total.value``), None where absent."""
         node: Any = self.tree
         for key in path.split("."):
@@ -174,11 +176,10 @@ class Findings:
     def __post_init__(self) -> None:
         ordered = sorted(self.items, key=lambda f: (_ORDER[f.scope], _natural(f.id), f.name))
         object.__setattr__(self, "items", tuple(ordered))
-        if len({f.key for f in ordered}) != len(ordered):
-            seen: set[tuple[str, str, str]] = set()
-            twice = next(f.key for f in ordered if f.key in seen or seen.add(f.key))  # type: ignore[func-returns-value]  # set.add for its effect
-            msg = f"finding {twice} is there twice"
-            raise ValueError(msg)
+        for before, after in pairwise(ordered):
+            if before.key == after.key:
+                msg = f"finding {after.key} is there twice"
+                raise ValueError(msg)
 
     def __len__(self) -> int:
         """Count findings, facts left out."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -135,7 +135,7 @@ def _label_map(labels: LabelZYX, grid: Grid, names: dict[int, str]) -> LabelMap:
     return LabelMap(labels=labels, grid=grid, names=names)
 
 
-def _frozen(values: object, dtype: type[np.generic], grid: Grid) -> np.ndarray:  # type: ignore[type-arg]  # dtype is given
+def _frozen(values: object, dtype: type[np.generic], grid: Grid) -> np.ndarray[Any, Any]:
     """C-ordered read-only array of ``dtype``; copied only if it must be."""
     array = np.ascontiguousarray(values, dtype=dtype)
     if array.shape != grid.shape:
