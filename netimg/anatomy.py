@@ -82,7 +82,8 @@ class Anatomy:
     lesion_probability
         Calibrated 0..1 on a crop of the grid; None for a person's masks.
     origins
-        Per part (``liver``, ``lesions``, ``segments``, ``organs``) where it came from.
+        Per part (``liver``, ``lesions``, ``segments``, ``organs``) where it came from. A part
+        that is not named was not looked for: see `has_liver`, `has_lesions`.
     log
         What was done, step by step, with numbers (mL changed by post-processing, seconds).
 
@@ -125,6 +126,16 @@ class Anatomy:
         return self.liver.grid
 
     @property
+    def has_liver(self) -> bool:
+        """Whether the liver is known; without it `liver` holds the lesions alone."""
+        return "liver" in self.origins
+
+    @property
+    def has_lesions(self) -> bool:
+        """Whether somebody looked for lesions; an empty lesion map then means none found."""
+        return "lesions" in self.origins
+
+    @property
     def lesion_mask(self) -> Mask:
         """Every numbered lesion together."""
         return Mask(voxels=self.lesion_labels.labels > 0, grid=self.grid)
@@ -142,7 +153,7 @@ class Anatomy:
     @classmethod
     def from_masks(
         cls,
-        liver: Mask,
+        liver: Mask | None,
         lesions: Mask | LabelMap | None = None,
         *,
         segments: LabelMap | None = None,
@@ -157,24 +168,30 @@ class Anatomy:
         A lesion mask, or a label map with the single label 1, is split into 26-connected
         components; in a label map with several labels each label is one lesion. Components below
         `MIN_LESION_ML` are counted as ignored. Numbers follow volume (largest first), then z, y, x
-        of the centroid in LPS, rounded to 0.1 mm. Lesion voxels count as liver.
+        of the centroid in LPS, rounded to 0.1 mm. Lesion voxels count as liver. ``liver`` may be
+        None where only lesions were drawn, ``lesions`` None where nobody looked for them.
         """
-        whole = liver.voxels
-        parts: LabelZYX = np.zeros(liver.grid.shape, dtype=np.uint16)
+        if liver is None and lesions is None:
+            msg = "an Anatomy needs a liver or lesions"
+            raise ValueError(msg)
+        grid = lesions.grid if liver is None and lesions is not None else liver.grid  # type: ignore[union-attr]  # one of both is there
+        whole = np.zeros(grid.shape, dtype=bool) if liver is None else liver.voxels
+        parts: LabelZYX = np.zeros(grid.shape, dtype=np.uint16)
         numbered: tuple[Lesion, ...] = ()
         ignored = (0, 0.0)
         if lesions is not None:
-            if not lesions.grid.same_as(liver.grid, tol_mm=0.01):
+            if not lesions.grid.same_as(grid, tol_mm=0.01):
                 msg = "liver and lesions lie on different grids"
                 raise ValueError(msg)
             parts, ignored = _numbered(lesions)
-            numbered = _lesions(parts, liver.grid, lesion_probability)
+            numbered = _lesions(parts, grid, lesion_probability)
             whole = whole | (parts > 0)
         given = Origin(kind="person", name="given masks")
-        named = {"liver": given} | ({"lesions": given} if lesions is not None else {})
+        drawn = {"liver": liver, "lesions": lesions, "segments": segments, "organs": organs}
+        named = {part: given for part, mask in drawn.items() if mask is not None}
         return cls(
-            liver=Mask(voxels=whole, grid=liver.grid),
-            lesion_labels=LabelMap(labels=parts, grid=liver.grid),
+            liver=Mask(voxels=whole, grid=grid),
+            lesion_labels=LabelMap(labels=parts, grid=grid),
             lesions=numbered,
             segments=segments,
             organs=organs,

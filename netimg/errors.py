@@ -111,7 +111,15 @@ class FactsError(NetimgError):
 
 
 class NothingUsable(NetimgError):  # noqa: N818  # the public name of the interface
-    """The input can be read, but holds neither a usable CT nor a usable PET."""
+    """The input can be read, but nothing in it is usable, or a part that was required is missing.
+
+    Ends a command with 4, whatever its code says alone.
+    """
+
+    @property
+    def exit_code(self) -> int:
+        """Exit status 4."""
+        return EXIT_NOTHING
 
 
 class ModelError(NetimgError):
@@ -285,6 +293,7 @@ RUN_001 = _code("RUN-001", 7, "worker ended")
 RUN_002 = _code("RUN-002", 7, "took too long")
 RUN_003 = _code("RUN-003", 7, "needed too much memory")
 RUN_004 = _code("RUN-004", 7, "not started")
+RUN_005 = _code("RUN-005", 4, "required part missing")
 INT_001 = _code("INT-001", 70, "something unexpected happened")
 EXIT_OK = 0
 EXIT_NO = 1

@@ -26,6 +26,9 @@ class Manifest:
     settings_hash, input_fingerprint
         SHA-256 of the effective settings that can change a number, and of the input files' UIDs
         and sizes.
+    config_hash
+        SHA-256 of everything but the input that the result depends on: settings, version, model
+        and weights or masks, facts, profiles, outputs. Same input and config: same result.
     model, model_sha256
         Card id with version and the hashes of its weights; empty where masks were given.
     stages
@@ -38,6 +41,7 @@ class Manifest:
     settings_hash: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     input_fingerprint: str = ""
+    config_hash: str = ""
     model: str = ""
     model_sha256: tuple[str, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)

@@ -98,3 +98,17 @@ def test_arrays_of_an_anatomy_cannot_be_written_to() -> None:
     body = Anatomy.from_masks(LIVER, _mask(SMALL))
     with pytest.raises(ValueError, match="read-only"):
         body.liver.voxels[0, 0, 0] = True
+
+
+def test_what_nobody_looked_for_is_not_the_same_as_none_found() -> None:
+    liver_alone = Anatomy.from_masks(LIVER)
+    assert liver_alone.has_liver
+    assert not liver_alone.has_lesions
+    none_found = Anatomy.from_masks(LIVER, _mask())
+    assert none_found.has_lesions
+    assert none_found.lesions == ()
+    lesions_alone = Anatomy.from_masks(None, _mask(LARGE))
+    assert not lesions_alone.has_liver
+    assert lesions_alone.liver.volume_ml == pytest.approx(lesions_alone.lesion(1).volume_ml)
+    with pytest.raises(ValueError, match="a liver or lesions"):
+        Anatomy.from_masks(None)
