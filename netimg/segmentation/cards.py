@@ -1,0 +1,512 @@
+"""Model cards: what a model is, what it may be used for, and whether its files are the card's.
+
+A model is a folder ``<id>/`` with ``card.toml``, one ``.safetensors`` file per stage, and its
+licence. The shape of the card is `configs/schemas/card-1.json`; unknown keys are refused. Nothing
+is executed: weights are tensors, a network is a name of a closed list with plain arguments. A file
+is parsed only after its size and SHA-256 are those of the card.
+
+Keys of a stage beyond the obvious:
+
+``patch, multiple, fixed_patch``
+    Input voxels of a tile. Where the image is smaller, the tile shrinks to the next ``multiple``,
+    unless ``fixed_patch``: then the image is padded.
+``margin``
+    Voxels that the network's output is smaller than its input, on each side.
+``inputs, normalise, pad_hu, clip_hu``
+    Channels: ``ct``, or ``<stage>:<code>`` for the probability of an earlier stage; one
+    normalisation each (``window(lo, hi)`` to -1..1, ``unit(lo, hi)`` to 0..1,
+    ``zscore(mean, sd, lo, hi)``). HU are clipped to ``clip_hu`` before they are resampled; beyond
+    the image there is ``pad_hu``, and probability 0.
+``prefilter``
+    Median over 3x3x3 voxels of this spacing, before the stage's own spacing.
+``crop, outside``
+    Box around, and value beyond, a label of an earlier stage.
+``statistics``
+    Normalisation statistics are recorded on that many tiles with most of the label, averaged and
+    then kept (networks that normalise over their patch).
+``golden``
+    Mean and SD of the float32 output (before the activation) on `monai_net.golden_input`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netimg.errors import (
+    MDL_001,
+    MDL_002,
+    MDL_003,
+    MDL_004,
+    MDL_005,
+    MDL_007,
+    MDL_008,
+    ModelError,
+)
+from netimg.resources import shipped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jsonschema import Draft202012Validator
+
+NETWORKS = ("PatchNormUNet", "DynUNet", "BasicUNet", "SegResNet", "UNet")
+"""Network classes a card may name."""
+
+CARD_BYTES_MAX = 10 * 2**20
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{2,40}")
+_CODE_SUFFIXES = (".pt", ".pth", ".ts", ".onnx", ".pkl", ".bin", ".h5", ".hdf5", ".ckpt")
+_CALL = re.compile(r"(\w+)\(([^)]*)\)")
+
+Triple = tuple[float, float, float]
+Voxels = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalise:
+    """How one input channel is brought to the network's range; `name` of the closed list."""
+
+    name: str
+    numbers: tuple[float, ...]
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Values are clipped to this, before anything else."""
+        low, high = self.numbers[-2:]
+        return low, high
+
+    @property
+    def line(self) -> tuple[float, float]:
+        """Slope and intercept after clipping."""
+        low, high = self.range
+        if self.name == "zscore":
+            mean, sd = self.numbers[:2]
+            return 1.0 / sd, -mean / sd
+        if self.name == "unit":
+            return 1.0 / (high - low), -low / (high - low)
+        return 2.0 / (high - low), -2.0 * low / (high - low) - 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One channel of a network: its label code (`netimg.anatomy.LABEL_NAMES`) and name."""
+
+    channel: int
+    code: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """Box around a label of an earlier stage; margins along z, y, x."""
+
+    from_stage: str
+    label: int
+    margin_mm: Triple
+    min_mm: float = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Value given to all voxels outside a dilated label of an earlier stage."""
+
+    from_stage: str
+    label: int
+    dilate_voxels: int
+    value_hu: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Tiles on which normalisation statistics are recorded."""
+
+    tiles: int
+    from_stage: str
+    label: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One network of a model and how it is run; the module's docstring explains the keys."""
+
+    name: str
+    network: str
+    kwargs: Mapping[str, Any]
+    weights: str
+    sha256: str
+    bytes: int
+    dtype_stored: str
+    spacing_mm: Triple
+    patch: Voxels
+    overlap: float
+    normalise: tuple[Normalise, ...]
+    activation: str
+    outputs: tuple[Output, ...]
+    inputs: tuple[str, ...] = ("ct",)
+    multiple: Voxels = (16, 16, 16)
+    fixed_patch: bool = False
+    margin: Voxels = (0, 0, 0)
+    blend: str = "gaussian"
+    sigma_scale: float = 0.125
+    clip_hu: tuple[float, float] | None = None
+    pad_hu: float = -1024.0
+    median_mm: float | None = None
+    outside: Outside | None = None
+    statistics: Statistics | None = None
+    temperature: tuple[float, ...] = (1.0,)
+    crop: Crop | None = None
+    patch_invariant: bool = False
+    cpu_s_per_mvoxel: float | None = None
+    mb_per_mvoxel: float | None = None
+    golden: tuple[float, float] | None = None
+
+    @property
+    def channels_out(self) -> int:
+        """Channels of the network's output."""
+        return max(output.channel for output in self.outputs) + 1
+
+    def output(self, code: int) -> Output | None:
+        """Output of a label code, if the stage gives it."""
+        return next((o for o in self.outputs if o.code == code), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Card:
+    """A validated model card.
+
+    ``tree`` is the whole card as parsed, for display; ``hash`` the SHA-256 of ``card.toml``, which
+    names the hashes of all weights.
+    """
+
+    id: str
+    version: str
+    name: str
+    kind: str
+    status: str
+    licence: str
+    folder: Path
+    hash: str
+    stages: tuple[Stage, ...]
+    phases_covered: tuple[str, ...]
+    postprocess: Mapping[str, float]
+    tree: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def mb(self) -> float:
+        """Size of all weights, MB."""
+        return sum(stage.bytes for stage in self.stages) / 1e6
+
+    @property
+    def scores(self) -> Mapping[str, Any]:
+        """Table ``[scores]``."""
+        scores: Mapping[str, Any] = self.tree["scores"]
+        return scores
+
+    @property
+    def input(self) -> Mapping[str, Any]:
+        """Table ``[input]``."""
+        table: Mapping[str, Any] = self.tree["input"]
+        return table
+
+    def stage(self, name: str) -> Stage:
+        """Stage by name."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+
+def model_folders(folders: Sequence[str | Path] = ()) -> tuple[Path, ...]:
+    """Folders that hold models: ``folders`` first, then what is shipped."""
+    mine = tuple(Path(folder) for folder in folders)
+    try:
+        return (*mine, shipped("models"))
+    except FileNotFoundError:
+        return mine
+
+
+def list_cards(
+    folders: Sequence[str | Path] = (), *, allow_test_only: bool = False
+) -> tuple[Card, ...]:
+    """Every card of the search path, by id; the first of several with one id counts.
+
+    Parameters
+    ----------
+    folders
+        Further folders with models (what ``NETIMG_MODELS`` names), searched before the shipped.
+    allow_test_only
+        List models of status ``test-only`` too.
+
+    Raises
+    ------
+    ModelError
+        As `load_card`.
+    """
+    cards: dict[str, Card] = {}
+    for path in _card_files(model_folders(folders)):
+        card = read_card(path)
+        if card.status != "test-only" or allow_test_only:
+            cards.setdefault(card.id, card)
+    return tuple(cards[name] for name in sorted(cards))
+
+
+def load_card(
+    id: str,  # noqa: A002  # the field's name
+    folders: Sequence[str | Path] = (),
+    *,
+    allow_test_only: bool = False,
+) -> Card:
+    """Card of one model, its files present and of the stated size.
+
+    Raises
+    ------
+    ModelError
+        MDL-001 no such id, MDL-002 malformed, MDL-003 weights missing or of another size, MDL-005
+        network class not allowed, MDL-007 test-only, MDL-008 weights that could hold code.
+    """
+    searched = model_folders(folders)
+    path = next((p for p in _card_files(searched) if p.parent.name == id), None)
+    if path is None or not _ID.fullmatch(id):
+        known = ", ".join(dict.fromkeys(p.parent.name for p in _card_files(searched))) or "none"
+        raise ModelError(
+            MDL_001,
+            what=f"no model is called {id!r}; there are: {known}.",
+            where=", ".join(folder.name for folder in searched),
+            todo="Choose one with --model, or name its folder in NETIMG_MODELS.",
+        )
+    card = read_card(path)
+    if card.status == "test-only" and not allow_test_only:
+        raise ModelError(
+            MDL_007,
+            what=f"{id} exists for tests and segments no patient.",
+            where=f"{id}/card.toml",
+            todo="Set NETIMG_ALLOW_TEST_MODEL=1 and name it with --model, in a test.",
+        )
+    for stage in card.stages:
+        _check_size(card, stage)
+    return card
+
+
+def read_card(path: Path) -> Card:
+    """Parse and check one ``card.toml``; touches no weights.
+
+    Raises
+    ------
+    ModelError
+        MDL-002, MDL-005, MDL-008.
+    """
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= CARD_BYTES_MAX else b""
+        tree = tomllib.loads(data.decode("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _malformed(path, f"{error}") from error
+    if size > CARD_BYTES_MAX:
+        raise _malformed(path, f"{size} bytes, at most {CARD_BYTES_MAX} are read")
+    tree = json.loads(json.dumps(tree, default=str))
+    for stage in tree.get("stage", ()) if isinstance(tree.get("stage"), list) else ():
+        _check_names(path, stage)
+    for problem in _validator().iter_errors(tree):
+        key = ".".join(str(part) for part in problem.absolute_path) or "card"
+        raise _malformed(path, f"{key}: {problem.message}")
+    if tree["id"] != path.parent.name:
+        raise _malformed(path, f"id: {tree['id']!r}, expected the folder's name")
+    stages = tuple(_stage(path, stage) for stage in tree["stage"])
+    _check_order(path, stages)
+    return Card(
+        id=tree["id"],
+        version=tree["version"],
+        name=tree["name"],
+        kind=tree["kind"],
+        status=tree["status"],
+        licence=tree["licence"],
+        folder=path.parent,
+        hash=hashlib.sha256(data).hexdigest(),
+        stages=stages,
+        phases_covered=tuple(tree["intended"]["phases_covered"]),
+        postprocess=dict(tree.get("postprocess", {})),
+        tree=tree,
+    )
+
+
+def weights_bytes(card: Card, stage: Stage) -> bytes:
+    """Weights of a stage, read once, with the size and SHA-256 of the card.
+
+    Raises
+    ------
+    ModelError
+        MDL-003 missing or of another size, MDL-004 not the file that the card describes.
+    """
+    _check_size(card, stage)
+    data = (card.folder / stage.weights).read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != stage.sha256:
+        raise ModelError(
+            MDL_004,
+            what=f"{stage.weights} has SHA-256 {found[:12]}..., the card says "
+            f"{stage.sha256[:12]}...: the weights file is not the one described by the card.",
+            where=f"{card.id}, stage {stage.name}",
+            todo="Install the model again; do not edit files in its folder.",
+        )
+    return data
+
+
+def verify_card(card: Card) -> tuple[str, ...]:
+    """Check a model to the last byte: hashes, strict load, and a run on a made-up image.
+
+    Returns
+    -------
+    tuple of str
+        One line for each check that was made.
+
+    Raises
+    ------
+    ModelError
+        MDL-003 to MDL-006, or SEG-108 if the networks do not give what the card says.
+    """
+    from netimg.segmentation.monai_net import self_test
+
+    lines = [f"{card.id} {card.version}: card ok"]
+    for stage in card.stages:
+        lines.append(f"{stage.name}: {stage.weights}, {stage.bytes} bytes, SHA-256 ok")
+        lines.append(f"{stage.name}: {self_test(card, stage)}")
+    return tuple(lines)
+
+
+def _card_files(folders: Sequence[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if folder.is_dir():
+            names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+            yield from (p for name in names if (p := folder / name / "card.toml").is_file())
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    import jsonschema
+
+    schema = json.loads(shipped("configs", "schemas", "card-1.json").read_text("utf-8"))
+    return jsonschema.Draft202012Validator(schema)
+
+
+def _malformed(path: Path, what: str) -> ModelError:
+    return ModelError(
+        MDL_002,
+        what=f"{what}.",
+        where=f"{path.parent.name}/card.toml",
+        todo="The keys of a card are in configs/schemas/card-1.json.",
+    )
+
+
+def _check_names(path: Path, stage: object) -> None:
+    """Network class and weights of a stage, before the rest of the card is believed."""
+    if not isinstance(stage, dict):
+        return
+    network = stage.get("network")
+    kind = network.get("class") if isinstance(network, dict) else None
+    if isinstance(kind, str) and kind not in NETWORKS:
+        raise ModelError(
+            MDL_005,
+            what=f"{kind!r} is not one of {', '.join(NETWORKS)}.",
+            where=f"{path.parent.name}/card.toml",
+            todo="Only these networks are run.",
+        )
+    weights = str(stage.get("weights", ""))
+    if weights.lower().endswith(_CODE_SUFFIXES):
+        raise ModelError(
+            MDL_008,
+            what=f"{weights!r} is of a kind that can hold code.",
+            where=f"{path.parent.name}/card.toml",
+            todo="Convert the weights to .safetensors.",
+        )
+
+
+def _check_order(path: Path, stages: tuple[Stage, ...]) -> None:
+    """Stages may ask only for what earlier ones give."""
+    given: set[tuple[str, int]] = set()
+    names = [stage.name for stage in stages]
+    if len(set(names)) < len(names):
+        raise _malformed(path, f"stage.name: {names}, expected different names")
+    for stage in stages:
+        wanted = [tuple(i.split(":")) for i in stage.inputs if i != "ct"]
+        asked = {(name, int(code)) for name, code in wanted}
+        asked |= {
+            (part.from_stage, part.label)
+            for part in (stage.crop, stage.outside, stage.statistics)
+            if part is not None
+        }
+        for name, code in sorted(asked - given):
+            raise _malformed(path, f"stage {stage.name}: no earlier stage {name!r} gives {code}")
+        if len(stage.normalise) != len(stage.inputs):
+            raise _malformed(path, f"stage {stage.name}: one normalise for each of {stage.inputs}")
+        if any(p <= 2 * m for p, m in zip(stage.patch, stage.margin, strict=True)):
+            raise _malformed(path, f"stage {stage.name}: patch {stage.patch} inside its margin")
+        given |= {(stage.name, output.code) for output in stage.outputs}
+
+
+def _check_size(card: Card, stage: Stage) -> None:
+    path = card.folder / stage.weights
+    found = path.stat().st_size if path.is_file() else None
+    if found != stage.bytes:
+        state = "is missing" if found is None else f"has {found} bytes"
+        raise ModelError(
+            MDL_003,
+            what=f"{stage.weights} {state}, expected {stage.bytes} bytes.",
+            where=f"{card.id}, stage {stage.name}",
+            todo="Install the model again.",
+        )
+
+
+def _stage(path: Path, tree: Mapping[str, Any]) -> Stage:
+    """Stage of a tree that fits the schema."""
+    plain = {
+        key: tree[key]
+        for key in ("name", "weights", "sha256", "bytes", "dtype_stored", "overlap", "activation",
+                    "blend", "sigma_scale", "fixed_patch", "pad_hu", "patch_invariant")
+        if key in tree
+    }  # fmt: skip
+    tuples = {
+        key: tuple(tree[key])
+        for key in ("spacing_mm", "patch", "multiple", "margin", "inputs", "clip_hu")
+        if key in tree
+    }
+    for key, kind in (("crop", Crop), ("outside", Outside), ("statistics", Statistics)):
+        if key in tree:
+            values = {k: tuple(v) if isinstance(v, list) else v for k, v in tree[key].items()}
+            plain[key] = kind(**values)
+    normalise = tree["normalise"]
+    temperature = tree.get("temperature", 1.0)
+    cost = tree.get("cost", {})
+    golden = tree.get("golden")
+    return Stage(
+        **plain,
+        **tuples,
+        network=tree["network"]["class"],
+        kwargs=dict(tree["network"].get("kwargs", {})),
+        outputs=tuple(Output(**output) for output in tree["outputs"]),
+        normalise=tuple(
+            _normalise(path, text)
+            for text in (normalise if isinstance(normalise, list) else [normalise])
+        ),
+        temperature=tuple(temperature) if isinstance(temperature, list) else (temperature,),
+        median_mm=tree["prefilter"]["spacing_mm"] if "prefilter" in tree else None,
+        cpu_s_per_mvoxel=cost.get("cpu_s_per_mvoxel"),
+        mb_per_mvoxel=cost.get("mb_per_mvoxel"),
+        golden=(golden["mean"], golden["sd"]) if golden else None,
+    )
+
+
+def _normalise(path: Path, text: str) -> Normalise:
+    """``window(-160, 240)`` as a `Normalise`."""
+    call = _CALL.fullmatch(text)
+    if call is None:
+        raise _malformed(path, f"normalise: {text!r}")
+    made = Normalise(name=call[1], numbers=tuple(float(part) for part in call[2].split(",")))
+    low, high = made.range
+    if high <= low:
+        raise _malformed(path, f"normalise: {text!r} has an empty range")
+    return made
