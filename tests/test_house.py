@@ -64,9 +64,7 @@ def test_the_tests_run_on_the_versions_of_the_demo():
 
 def test_the_needs_of_the_installed_torch_are_those_that_the_locks_pin():
     lines = (ROOT / "requirements/torch-needs.in").read_text("utf-8").splitlines()
-    named = {
-        canonicalize_name(Requirement(line).name) for line in lines if line and line[0] != "#"
-    }
+    named = {canonicalize_name(Requirement(line).name) for line in lines if line and line[0] != "#"}
     asked = [Requirement(text) for text in metadata.requires("torch") or []]
     here = {
         canonicalize_name(need.name)
