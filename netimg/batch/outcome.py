@@ -1,0 +1,108 @@
+"""What became of one study of a batch: `Outcome`; of all of them: `BatchResult`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+
+from netimg.errors import EXIT_NOTHING, EXIT_OK, EXIT_PARTIAL, NetimgError
+
+SCHEMA = "netimg.status/1"
+
+
+class State(Enum):
+    """How a study ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """Finished before, with the same input and configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of one study: its state, and the four parts of the refusal where it failed."""
+
+    label: str
+    input: str
+    state: State
+    code: str = ""
+    what: str = ""
+    where: str = ""
+    todo: str = ""
+    stage: str = ""
+    exit_code: int = 0
+    attempts: int = 1
+    seconds: float = 0.0
+    host: str = ""
+    finished_at: str = ""
+
+    @classmethod
+    def refused(cls, label: str, source: str, error: NetimgError, *, stage: str = "") -> Outcome:
+        """Return the end of a study that a refusal stopped."""
+        return cls(
+            label=label,
+            input=source,
+            state=State.FAILED,
+            code=error.code.id,
+            what=error.what,
+            where=error.where,
+            todo=error.todo,
+            stage=stage,
+            exit_code=error.exit_code,
+        )
+
+    def as_row(self) -> dict[str, str | int | float]:
+        """Return the fields as plain values, the state as its word."""
+        return asdict(self) | {"state": self.state.value}
+
+    def write(self, out: Path) -> None:
+        """Keep it as ``status/<label>.json``, replaced whole; a skipped study keeps the old."""
+        if self.state is State.SKIPPED:
+            return
+        path = out / "status" / f"{self.label}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".part{os.getpid()}")
+        document = {"schema": SCHEMA} | self.as_row()
+        part.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        part.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Outcome | None:
+        """Return a kept outcome; None where there is none or it cannot be read."""
+        try:
+            document = json.loads(path.read_text("utf-8"))
+            if document.pop("schema") != SCHEMA:
+                return None
+            return cls(**document | {"state": State(document["state"])})
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchResult:
+    """Every study of a batch, by label."""
+
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+
+    def count(self, state: State) -> int:
+        """Number of studies that ended in a state."""
+        return sum(outcome.state is state for outcome in self.outcomes)
+
+    @property
+    def failures_by_code(self) -> Counter[str]:
+        """How often each code stopped a study."""
+        return Counter(o.code for o in self.outcomes if o.state is State.FAILED)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 5 some failed, 4 every study failed."""
+        failed = self.count(State.FAILED)
+        if failed == 0:
+            return EXIT_OK
+        return EXIT_NOTHING if failed == len(self.outcomes) else EXIT_PARTIAL

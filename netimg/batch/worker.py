@@ -1,0 +1,79 @@
+"""One worker process: takes requests, loads the model once, hands back how each study ended."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import socket
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netimg.batch.outcome import Outcome, State
+from netimg.errors import INT_001, NetimgError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from netimg.batch.queue import Task
+    from netimg.settings import Settings
+
+
+class _Stages:
+    """Remembers the stage a study is in, and passes it on."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.name = ""
+
+    def stage(self, name: str) -> None:
+        self.name = name
+        self._connection.send(("stage", name))
+
+    def step(self, done: int, total: int) -> None:
+        pass
+
+
+def serve(connection: Connection, settings: Settings, threads: int) -> None:
+    """Run tasks from ``connection`` until it sends None or closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides when to stop
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    os.environ["MPLBACKEND"] = "Agg"
+    settings = settings.with_values({"resources.threads": threads}, layer="batch")
+    while True:
+        try:
+            task: Task | None = connection.recv()
+        except EOFError:
+            return
+        if task is None:
+            return
+        connection.send(("ended", run_task(task, settings, _Stages(connection))))
+
+
+def run_task(task: Task, settings: Settings, stages: _Stages) -> Outcome:
+    """One study; a refusal or a bug becomes its outcome."""
+    from netimg.pipeline import run
+
+    began = time.monotonic()
+    try:
+        finished = run(task.request, settings, stages)
+    except NetimgError as error:
+        outcome = Outcome.refused(task.label, task.source, error, stage=stages.name)
+    except Exception as error:  # noqa: BLE001  # a bug costs this study, not the batch
+        bug = NetimgError(
+            INT_001,
+            what=f"{type(error).__name__} during {stages.name}.",
+            todo="Run this study alone with netimg run --debug.",
+        )
+        outcome = Outcome.refused(task.label, task.source, bug, stage=stages.name)
+    else:
+        state = State.SKIPPED if finished.result is None else State.DONE
+        outcome = Outcome(label=task.label, input=task.source, state=state)
+    return replace(
+        outcome,
+        seconds=round(time.monotonic() - began, 3),
+        host=socket.gethostname(),
+        finished_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    )

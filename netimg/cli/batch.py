@@ -1,0 +1,127 @@
+"""``netimg batch``: many studies, resumable."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netimg.cli import options as opt
+from netimg.cli.common import command
+from netimg.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from netimg.batch import BatchResult, Outcome
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``batch`` to the application."""
+    help_ = "Many studies, resumable: finished ones are skipped.\n\nnetimg batch cohort/ -o out/"
+    command(app, "batch", help=help_)(batch)
+
+
+def batch(
+    terminal: Terminal,
+    inputs: Annotated[
+        list[Path], typer.Argument(help="Folders or zips holding studies.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of all results.")],
+    jobs: Annotated[
+        int | None,
+        typer.Option("-j", "--jobs", min=1, help="Worker processes; default: what fits."),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try failed studies again.")
+    ] = False,
+    timeout_s: Annotated[
+        float | None, typer.Option("--timeout-s", min=1.0, help="Seconds per study.")
+    ] = None,
+    facts_dir: Annotated[
+        Path | None, typer.Option("--facts-dir", help="Folder with <label>.toml.", metavar="DIR")
+    ] = None,
+    outputs: opt.Outputs = None,
+    privacy: opt.Privacy = False,
+    require: opt.Require = None,
+    model: opt.Model = None,
+    device: opt.Device = None,
+    profile: opt.Profile = None,
+    threads: opt.Threads = None,
+) -> None:
+    """Run many studies."""
+    from netimg.batch import run_batch
+    from netimg.pipeline import Request
+
+    changes = opt.changes_of(
+        outputs=outputs,
+        privacy=privacy,
+        model=model,
+        device=device,
+        profile=profile,
+        threads=threads,
+    )
+    if jobs is not None:
+        changes["batch.jobs"] = jobs
+    if timeout_s is not None:
+        changes["resources.timeout_batch_s"] = timeout_s
+    settings = terminal.settings().with_values(changes, layer="option")
+    template = Request(
+        input=inputs[0],
+        output=output,
+        require=opt.check_require(require),
+        command=shlex.join(["netimg", *sys.argv[1:]]),
+    )
+
+    def tell(outcome: Outcome) -> None:
+        if terminal.quiet or (terminal.is_live and outcome.state.value == "done"):
+            return
+        line = f"{outcome.label}: {outcome.state.value}"
+        detail = f" {outcome.code} {outcome.what}" if outcome.code else f" {outcome.seconds:.0f} s"
+        terminal.say(line + detail)
+
+    with terminal.progress() as progress:
+        done = run_batch(
+            inputs,
+            output,
+            settings=settings,
+            template=template,
+            facts_dir=facts_dir,
+            retry_failed=retry_failed,
+            progress=progress,
+            tell=tell,
+        )
+    if terminal.json_wanted:
+        terminal.document(_document(done))
+    else:
+        terminal.result(_end_line(done, output))
+    if done.exit_code:
+        raise typer.Exit(done.exit_code)
+
+
+def _document(done: BatchResult) -> dict[str, object]:
+    studies = [
+        {"label": o.label, "status": o.state.value, "code": o.code or None, "seconds": o.seconds}
+        for o in done.outcomes
+    ]
+    return {"schema": "netimg.batch-end/1", "seconds": done.seconds, "studies": studies}
+
+
+def _end_line(done: BatchResult, output: Path) -> str:
+    """``48 done, 3 failed (2 IDX-018, 1 SEG-107), 120 skipped, 1 h 12 min. OUT/failed.csv``."""
+    from netimg.batch import State
+
+    failed = done.count(State.FAILED)
+    codes = ", ".join(f"{n} {code}" for code, n in sorted(done.failures_by_code.items()))
+    minutes, seconds = divmod(round(done.seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    taken = f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+    parts = [
+        f"{done.count(State.DONE)} done",
+        f"{failed} failed" + (f" ({codes})" if codes else ""),
+        f"{done.count(State.SKIPPED)} skipped",
+        taken,
+    ]
+    table = output / ("failed.csv" if failed else "summary.csv")
+    return f"{', '.join(parts)}. {table}"

@@ -1,0 +1,115 @@
+"""Options that every command has, written once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from netimg.cli.terminal import Terminal, configure_log
+from netimg.errors import USE_001, UsageError
+
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "-q", "--quiet", help="Only errors and the result.", rich_help_panel="Every command"
+    ),
+]
+Verbose = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, help="Decisions and times; twice: debug.")
+]
+Json = Annotated[bool, typer.Option("--json", help="The result as one JSON document on stdout.")]
+Color = Annotated[str, typer.Option("--color", help="auto, always or never.", metavar="WHEN")]
+Log = Annotated[
+    Path | None,
+    typer.Option("--log", help="JSON lines at debug level, no identity.", metavar="FILE"),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="A settings file instead of the user's.", metavar="FILE"),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any setting, TOML value; repeatable.", metavar="KEY=VALUE"),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Traceback of an unexpected error.")]
+
+_COMMON = {
+    "quiet": (Quiet, False),
+    "verbose": (Verbose, 0),
+    "json_wanted": (Json, False),
+    "color": (Color, "auto"),
+    "log": (Log, None),
+    "config": (Config, None),
+    "set_": (Set, None),
+    "debug": (Debug, False),
+}
+
+
+def command(app: typer.Typer, name: str, **options: Any) -> Callable[..., Any]:  # noqa: ANN401  # passed on to typer
+    """Register a function ``f(terminal, ...)`` as a command, with the common options added."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(function, eval_str=True)
+        own = list(signature.parameters.values())[1:]
+        common = [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for key, (kind, default) in _COMMON.items()
+        ]
+
+        @functools.wraps(function)
+        def call(**values: Any) -> Any:  # noqa: ANN401  # whatever the command takes and gives
+            terminal = _terminal({key: values.pop(key) for key in _COMMON})
+            return function(terminal, **values)
+
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + common
+        call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # read by inspect
+        call.__annotations__ = {p.name: p.annotation for p in parameters}
+        del call.__wrapped__
+        app.command(name, **options)(call)
+        return function
+
+    return register
+
+
+def _terminal(values: dict[str, Any]) -> Terminal:
+    configure_log(values["log"], values["verbose"])
+    if values["color"] not in ("auto", "always", "never"):
+        raise UsageError(
+            USE_001,
+            what=f"--color {values['color']!r} is not auto, always or never.",
+            todo="Choose one of the three.",
+        )
+    return Terminal(
+        quiet=values["quiet"],
+        verbose=values["verbose"],
+        json_wanted=values["json_wanted"],
+        color=values["color"],
+        debug=values["debug"],
+        config=values["config"],
+        changes=dict(parse_setting(text) for text in values["set_"] or ()),
+    )
+
+
+def parse_setting(text: str) -> tuple[str, object]:
+    """``KEY=VALUE`` of ``--set``.
+
+    Raises
+    ------
+    UsageError
+        USE-001 without an equals sign.
+    """
+    from netimg.settings import parse_value
+
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(
+            USE_001,
+            what=f"--set {text!r} has no value.",
+            todo="Write --set KEY=VALUE, as in --set segmentation.device=cpu.",
+        )
+    return key.strip(), parse_value(value.strip())
