@@ -13,30 +13,62 @@ import typer
 from netimg.cli.terminal import Terminal, configure_log
 from netimg.errors import USE_001, UsageError
 
+_EVERY = "Every command"
+
 Quiet = Annotated[
     bool,
-    typer.Option(
-        "-q", "--quiet", help="Only errors and the result.", rich_help_panel="Every command"
-    ),
+    typer.Option("-q", "--quiet", help="Only errors and the result.", rich_help_panel=_EVERY),
 ]
 Verbose = Annotated[
-    int, typer.Option("-v", "--verbose", count=True, help="Decisions and times; twice: debug.")
+    int,
+    typer.Option(
+        "-v",
+        "--verbose",
+        count=True,
+        help="Decisions and times; twice: debug.",
+        rich_help_panel=_EVERY,
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="The result as one JSON document on stdout.")]
-Color = Annotated[str, typer.Option("--color", help="auto, always or never.", metavar="WHEN")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="The result as one JSON document on stdout.", rich_help_panel=_EVERY
+    ),
+]
+Color = Annotated[
+    str,
+    typer.Option("--color", help="auto, always or never.", metavar="WHEN", rich_help_panel=_EVERY),
+]
 Log = Annotated[
     Path | None,
-    typer.Option("--log", help="JSON lines at debug level, no identity.", metavar="FILE"),
+    typer.Option(
+        "--log",
+        help="JSON lines at debug level, no identity.",
+        metavar="FILE",
+        rich_help_panel=_EVERY,
+    ),
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", help="A settings file instead of the user's.", metavar="FILE"),
+    typer.Option(
+        "--config",
+        help="A settings file instead of the user's.",
+        metavar="FILE",
+        rich_help_panel=_EVERY,
+    ),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Any setting, TOML value; repeatable.", metavar="KEY=VALUE"),
+    typer.Option(
+        "--set",
+        help="Any setting, TOML value; repeatable.",
+        metavar="KEY=VALUE",
+        rich_help_panel=_EVERY,
+    ),
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Traceback of an unexpected error.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Traceback of an unexpected error.", rich_help_panel=_EVERY)
+]
 
 _COMMON = {
     "quiet": (Quiet, False),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,8 @@ from netimg.errors import EXIT_NO, USE_001, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from netimg.measurement.evaluate import Evaluation
 
 
 def register(app: typer.Typer) -> None:
@@ -50,19 +52,21 @@ def evaluate(
     from netimg.measurement.evaluate import evaluate_masks
     from netimg.reading.masks import read_mask_file
 
-    prediction, reference = read_mask_file(pred), read_mask_file(ref)
     names = _labels(labels)
-    scores = evaluate_masks(
-        prediction, reference, labels=names, size_classes_mm=_numbers(size_classes_mm)
+    evaluation = evaluate_masks(
+        read_mask_file(pred),
+        read_mask_file(ref),
+        labels=names,
+        size_classes_mm=_numbers(size_classes_mm),
     )
-    limits = dict(_limit(text) for text in minimum or ())
-    missed = _missed(scores, limits)
+    missed = _missed(_flat(evaluation), dict(_limit(text) for text in minimum or ()))
     if terminal.json_wanted:
-        terminal.document({"schema": "netimg.evaluate/1", "scores": scores, "missed": missed})
+        scores = evaluation.to_dict()
+        terminal.document({"schema": "netimg.evaluate/1", "missed": missed} | scores)
     else:
         from netimg.reporting.words.terminal import score_lines
 
-        for line in score_lines(scores):
+        for line in score_lines(evaluation.to_dict()):
             terminal.result(line)
     for line in missed:
         terminal.say(line)
@@ -97,20 +101,26 @@ def _limit(text: str) -> tuple[str, float]:
         raise UsageError(USE_001, what=what, todo="Write --min liver_dice=0.95.") from None
 
 
-def _missed(scores: Mapping[str, Mapping[str, Any]], limits: Mapping[str, float]) -> list[str]:
-    """Limits not reached; a name is a structure and a score: ``liver_dice``."""
-    flat = {
-        f"{structure}_{name}": value
-        for structure, row in scores.items()
-        for name, value in row.items()
-        if isinstance(value, int | float)
-    }
+def _flat(evaluation: Evaluation) -> dict[str, float]:
+    """Scores that ``--min`` can name: structure and score, as in ``liver_dice``."""
+    flat: dict[str, float] = {}
+    for structure in evaluation.structures:
+        flat[f"{structure.name}_dice"] = structure.dice
+        found = structure.detection
+        for score in ("sensitivity", "precision", "f1"):
+            value = None if found is None else getattr(found, score)
+            if value is not None:
+                flat[f"{structure.name}_{score}"] = value
+    return flat
+
+
+def _missed(scores: Mapping[str, float], limits: Mapping[str, float]) -> list[str]:
+    """Limits that were not reached, a sentence each."""
     lines = []
     for name, least in limits.items():
-        if name not in flat:
-            known = ", ".join(sorted(flat))
+        if name not in scores:
             what = f"--min names {name!r}, which was not scored."
-            raise UsageError(USE_001, what=what, todo=f"Scores: {known}.")
-        if flat[name] < least:
-            lines.append(f"{name} is {flat[name]:.4f}, below {least}")
+            raise UsageError(USE_001, what=what, todo=f"Scores: {', '.join(sorted(scores))}.")
+        if scores[name] < least:
+            lines.append(f"{name} is {scores[name]:.4f}, below {least}")
     return lines
