@@ -226,9 +226,12 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
         The refusal that stopped it; the output folder is then as it was before.
     """
     from netimg.reading import open_study
-    from netimg.reporting import layout, write_report
+    from netimg.reporting import write_report
+    from netimg.reporting.finished import finished_manifest, holds
+    from netimg.reporting.layout import check_target
 
-    layout.check_target(request.output, source=request.input, overwrite=request.overwrite)
+    there = finished_manifest(request.output) is not None
+    check_target(request.output, source=str(request.input), overwrite=request.overwrite or there)
     clock = _Clock(progress)
     facts = load_facts(request.facts, request.fact_texts, request.assessment_date)
     clock.stage("read")
@@ -242,8 +245,9 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
         progress=progress,
     )
     manifest = _manifest(study, request, facts, settings)
-    if layout.holds(request.output, manifest):
+    if holds(request.output, manifest):
         return Outcome(path=request.output, result=None)
+    check_target(request.output, overwrite=request.overwrite)
     held = [series.load() for series in (study.ct, *study.pets) if series]  # decoded once
     anatomy, flags = find_anatomy(study, masks=request.masks, settings=settings, clock=clock)
     done = _judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)

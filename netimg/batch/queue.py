@@ -35,11 +35,11 @@ class Task:
         earlier = Outcome.read(out / "status" / f"{self.label}.json")
         return earlier if earlier is not None and earlier.state is State.FAILED else None
 
-    def remove_parts(self) -> None:
+    def remove_parts(self, pid: int) -> None:
         """Remove what a dead worker left half-written."""
-        from netimg.reporting.layout import remove_parts
+        from netimg.reporting.finished import remove_parts
 
-        remove_parts(self.request.output)
+        remove_parts(self.request.output.parent, pid)
 
 
 def plan_tasks(
@@ -94,7 +94,6 @@ def _task(
             output=out / "studies" / label,
             study=study.uid,
             facts=facts,
-            overwrite=True,
         ),
     )
 

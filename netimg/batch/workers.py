@@ -152,6 +152,6 @@ def _died(worker: _Worker) -> Outcome:
 def _ended(worker: _Worker, error: ResourceError) -> Outcome:
     task = worker.task
     assert task is not None  # noqa: S101  # only a worker with a task is listened to
-    task.remove_parts()
+    task.remove_parts(worker.process.pid or 0)
     outcome = Outcome.refused(task.label, task.source, error, stage=worker.stage)
     return replace(outcome, seconds=round(time.monotonic() - worker.began, 3))

@@ -43,6 +43,7 @@ def batch(
         Path | None, typer.Option("--facts-dir", help="Folder with <label>.toml.", metavar="DIR")
     ] = None,
     outputs: opt.Outputs = None,
+    overwrite: opt.Overwrite = False,
     privacy: opt.Privacy = False,
     require: opt.Require = None,
     model: opt.Model = None,
@@ -71,6 +72,7 @@ def batch(
         input=inputs[0],
         output=output,
         require=opt.check_require(require),
+        overwrite=overwrite,
         command=shlex.join(["netimg", *sys.argv[1:]]),
     )
 
