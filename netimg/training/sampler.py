@@ -1,0 +1,187 @@
+"""Sample ``i`` of a run: a pure function of ``(seed, i)``, in any order, in any worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netimg.training.augment import OUTSIDE_HU, Augment, change_intensities, cut_slab, warp
+from netimg.training.cache import HU_LOW, HU_STEP, Cached
+from netimg.training.items import CYST, IGNORE, LESION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import torch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """What one step of training sees."""
+
+    image: torch.Tensor     # (channels, z, y, x), normalised
+    target: torch.Tensor    # (1, z, y, x), share of the voxel that belongs to the structure
+    weight: torch.Tensor    # (1, z, y, x), 0 where nothing is known
+    item: str
+
+
+def generator(seed: int, index: int) -> np.random.Generator:
+    """Random numbers of sample ``index``; streams of different samples never meet."""
+    import numpy as np
+
+    return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, index]))
+
+
+class Store:
+    """Items of the cache in memory as tensors, with the places to cut patches from."""
+
+    def __init__(self, items: Sequence[Cached]) -> None:
+        self.items = tuple(items)
+        self._channels = [_channels(item) for item in self.items]
+        self._places = [_places(item) for item in self.items]
+
+    def channels(self, k: int) -> torch.Tensor:
+        """HU above outside, liver share, prior, inside, lesion, unknown: ``(6, z, y, x)``."""
+        return self._channels[k]
+
+    def place(self, k: int, kind: str, rng: np.random.Generator) -> tuple[float, float, float]:
+        """Voxel of a kind (``edge``, ``liver``, ``box``, ``lesion``) of item ``k``."""
+        places = self._places[k]
+        table = places[kind] if len(places[kind]) else places["liver"]
+        z, y, x = (float(v) for v in table[int(rng.integers(len(table)))])
+        return z, y, x
+
+
+def _channels(item: Cached) -> torch.Tensor:
+    import numpy as np
+    import torch
+
+    hu = HU_LOW + HU_STEP * item.ct.astype(np.float32)
+    prior = np.zeros_like(item.liver) if item.prior is None else item.prior
+    unknown = (item.lesions == IGNORE) | (not item.has_lesion_labels)
+    parts = (
+        hu - OUTSIDE_HU,
+        item.liver / 255.0,
+        prior / 255.0,
+        np.ones(item.ct.shape),
+        item.lesions == LESION,
+        np.broadcast_to(unknown, item.ct.shape),
+    )
+    return torch.from_numpy(np.stack([np.asarray(part, dtype=np.float32) for part in parts]))
+
+
+def _places(item: Cached) -> dict[str, np.ndarray]:
+    """Voxels to centre patches on, thinned to at most 4,000 of each kind."""
+    import numpy as np
+    from scipy import ndimage
+
+    liver = item.liver >= 128
+    edge = ndimage.binary_dilation(liver, iterations=3) & ~ndimage.binary_erosion(
+        liver, iterations=3
+    )
+    margin = [int(np.ceil(20.0 / s)) for s in item.spacing_mm]
+    box = np.zeros_like(liver)
+    where = np.argwhere(liver)
+    first = np.maximum(where.min(axis=0) - margin, 0)
+    last = where.max(axis=0) + margin + 1
+    box[tuple(slice(a, b) for a, b in zip(first, last, strict=True))] = True
+    kinds = {"edge": edge, "liver": liver, "box": box, "lesion": item.lesions == LESION}
+    thin: dict[str, np.ndarray] = {}
+    for kind, mask in kinds.items():
+        found = np.argwhere(mask)
+        thin[kind] = found[:: max(1, len(found) // 4000)]
+    return thin
+
+
+def liver_sample(
+    store: Store,
+    index: int,
+    *,
+    seed: int,
+    patches: Sequence[Sequence[int]],
+    window: tuple[float, float],
+    mix: dict[str, float],
+    with_prior: bool,
+    outside_hu: float,
+    augment: Augment,
+) -> Sample:
+    """A patch for a liver stage.
+
+    Parameters
+    ----------
+    patches
+        One of these shapes is drawn.
+    window
+        HU that become -1 and 1.
+    mix
+        Share of patches centred on each kind of place.
+    with_prior
+        Second channel: the probability of the stage before, spoiled so that it is not believed
+        blindly.
+    outside_hu
+        What the network is given beyond the scan.
+    """
+    rng = generator(seed, index)
+    k = int(rng.integers(len(store.items)))
+    item = store.items[k]
+    patch = patches[int(rng.integers(len(patches)))]
+    kinds = list(mix)
+    kind = kinds[int(rng.choice(len(kinds), p=[mix[name] for name in kinds]))]
+    centre = store.place(k, kind, rng)
+    cut = warp(store.channels(k)[:4], centre, patch, item.spacing_mm, rng, augment)
+    hu, liver, prior, inside = cut[0] + OUTSIDE_HU, cut[1], cut[2], cut[3] > 0.5
+    hu = hu.where(inside, hu.new_tensor(outside_hu))
+    hu = change_intensities(hu, rng, augment, window)
+    hu = hu.where(inside, hu.new_tensor(outside_hu))
+    weight = inside.float()
+    slab = cut_slab(patch, rng, augment)
+    if slab is not None:
+        hu[slab], liver[slab], prior[slab] = outside_hu, 0.0, 0.0
+        weight[slab] = 1.0
+    image = [normalise(hu, window)]
+    if with_prior:
+        image.append(2.0 * spoil(prior, rng) - 1.0)
+    return Sample(_stack(image), liver[None], weight[None], item.name)
+
+
+def _stack(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    import torch
+
+    return torch.stack(list(parts))
+
+
+def normalise(hu: torch.Tensor, window: tuple[float, float]) -> torch.Tensor:
+    """Window to -1..1."""
+    low, high = window
+    return (2.0 * (hu - low) / (high - low) - 1.0).clamp(-1.0, 1.0)
+
+
+def spoil(prior: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Make the earlier stage's probability worse: shifted, blurred, with gaps and false parts."""
+    import torch
+
+    from netimg.segmentation.regrid import blurred
+
+    p = prior.clamp(0.0, 1.0)
+    if rng.random() < 0.3:
+        batch = p[None, None]
+        sigma = float(rng.uniform(0.5, 3.0))
+        for axis in (2, 3, 4):
+            batch = blurred(batch, axis, sigma)
+        p = batch[0, 0].clamp(0.0, 1.0)
+    if rng.random() < 0.7:
+        logit = torch.logit(p, eps=1e-3) * float(rng.uniform(0.4, 1.2))
+        p = torch.sigmoid(logit + float(rng.normal(0.0, 1.0)))
+    for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.4 else 0):
+        where = []
+        for n in p.shape:
+            size = int(rng.integers(n // 12, n // 3))
+            first = int(rng.integers(0, n - size))
+            where.append(slice(first, first + size))
+        level = float(rng.choice([0.0, 0.5, 1.0], p=[0.5, 0.2, 0.3]))
+        p = p.clone()
+        p[tuple(where)] = level
+    return p
+
+
