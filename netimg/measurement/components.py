@@ -47,7 +47,7 @@ def boxes_of(labels: NDArray[np.unsignedinteger], count: int) -> dict[int, Box]:
     """Box of each label 1..count that occurs, in one pass over the array."""
     from scipy.ndimage import find_objects
 
-    found = find_objects(labels.astype(np.int32, copy=False), max_label=count)
+    found = find_objects(labels, max_label=count)
     boxes: dict[int, Box] = {}
     for label, box in enumerate(found, start=1):
         if box is not None:  # the label occurs
