@@ -1,0 +1,129 @@
+"""Decision tables: whether their rows cover every case exactly once."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from netimg.assessment import grammar
+from netimg.assessment.criterion import Criterion, Interval, Table
+from netimg.assessment.grammar import Expr, Parameter
+from netimg.assessment.known import holds
+from netimg.assessment.vocabulary import vocabulary
+
+MAX_COMBINATIONS = 50_000
+
+
+def table_problems(rule: Criterion, parameters: Mapping[str, Any]) -> list[str]:
+    """Gaps and overlaps of a rule's table, each with a case that shows it."""
+    table = rule.table
+    if table is None:
+        return []
+    if table.fact is not None:
+        return list(_of_intervals(table, table.fact))
+    return list(_of_rows(rule, table, parameters))
+
+
+def _of_intervals(table: Table, fact: str) -> Iterator[str]:
+    for value in probes(fact, table.edges):
+        rows = [row.label for row in table.intervals if _is_in(row, value)]
+        if not rows:
+            yield f"gap: {fact} = {value:g} is in no row"
+        elif len(rows) > 1:
+            yield f"overlap: {fact} = {value:g} is in {' and '.join(rows)}"
+
+
+def _is_in(row: Interval, value: float) -> bool:
+    return all(holds(value, op, threshold) for op, threshold in row.limits)
+
+
+def probes(fact: str, edges: Sequence[float]) -> tuple[float, ...]:
+    """Numbers that stand for every case of a fact: its edges, and one between any two of them."""
+    word = vocabulary()[fact]
+    if word.levels:
+        return word.levels
+    known = sorted(set(edges))
+    if not known:
+        return (0.0,)
+    between = [(a + b) / 2 for a, b in itertools.pairwise(known)]
+    outside = [known[0] - max(1.0, abs(known[0])), known[-1] + max(1.0, abs(known[-1]))]
+    lowest = [word.lowest] if math.isfinite(word.lowest) else []
+    found = {*known, *between, *outside, *lowest}
+    return tuple(sorted(v for v in found if v >= word.lowest))
+
+
+def _of_rows(rule: Criterion, table: Table, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """Exactly one row of a table of expressions is true in every case that can occur."""
+    cases = _cases(rule, parameters)
+    size = math.prod(len(values) for values in cases.values())
+    if size > MAX_COMBINATIONS:
+        yield f"{size} combinations are too many to check, at most {MAX_COMBINATIONS}"
+        return
+    for values in itertools.product(*cases.values()):
+        case = dict(zip(cases, values, strict=True))
+        rows = [row.label for row in table.rows if _is_true(row.when, case, parameters)]
+        if len(rows) != 1:
+            shown = ", ".join(f"{name} = {value}" for name, value in case.items())
+            what = f"overlap: {' and '.join(rows)}" if rows else "gap"
+            yield f"{what} where {shown}"
+            return
+
+
+def _cases(rule: Criterion, parameters: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Values that stand for every case of every fact and reference of a table."""
+    edges: dict[str, set[float]] = {}
+    cases: dict[str, tuple[Any, ...]] = {}
+    for expr in rule.expressions():
+        match expr:
+            case grammar.Compare():
+                edge = _number(expr.threshold, parameters)
+                edges.setdefault(expr.fact, set()).add(edge)
+            case grammar.Is():
+                cases[expr.fact] = (True, False)
+            case grammar.In():
+                cases[expr.fact] = _words(expr.fact, expr.values, cases.get(expr.fact, ()))
+            case grammar.Case():
+                branches = tuple(value for value, _ in expr.branches)
+                cases[expr.fact] = _words(expr.fact, branches, cases.get(expr.fact, ()))
+            case grammar.Rule():
+                cases[str(expr)] = (True, False)
+    return cases | {fact: probes(fact, sorted(found)) for fact, found in edges.items()}
+
+
+def _words(fact: str, named: Sequence[str], before: Sequence[str]) -> tuple[str, ...]:
+    word = vocabulary()[fact]
+    possible = tuple(w for w in word.words if w != "unknown")
+    return possible or tuple(dict.fromkeys((*before, *named, "any other")))
+
+
+def _number(threshold: float | Parameter, parameters: Mapping[str, Any]) -> float:
+    return float(parameters[threshold.name]) if isinstance(threshold, Parameter) else threshold
+
+
+def _is_true(expr: Expr, case: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    """Two-valued truth where every fact is known."""
+    match expr:
+        case grammar.Compare():
+            return holds(case[expr.fact], expr.op, _number(expr.threshold, parameters))
+        case grammar.Is():
+            return bool(case[expr.fact])
+        case grammar.In():
+            return case[expr.fact] in expr.values
+        case grammar.Rule():
+            return bool(case[str(expr)])
+        case grammar.Not():
+            return not _is_true(expr.part, case, parameters)
+        case grammar.All():
+            return all(_is_true(p, case, parameters) for p in expr.parts)
+        case grammar.Any():
+            return any(_is_true(p, case, parameters) for p in expr.parts)
+        case grammar.AtLeast():
+            return sum(_is_true(p, case, parameters) for p in expr.parts) >= expr.count
+        case grammar.Case():
+            chosen = [part for value, part in expr.branches if value == case[expr.fact]]
+            return bool(chosen) and _is_true(chosen[0], case, parameters)
+        case grammar.Quantified():
+            msg = f"{expr.quantifier} has no place in a table"
+            raise ValueError(msg)
