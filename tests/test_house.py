@@ -147,7 +147,11 @@ def test_the_wheel_carries_the_code_the_configs_and_the_models_and_nothing_else(
 @pytest.mark.slow
 @pytest.mark.xdist_group("wheel")
 def test_an_installed_wheel_finds_and_verifies_its_models(wheel_python):
-    output_of(wheel_python, "-m", "netimg", "models", "verify", cwd=wheel_python.parent)
+    command = (wheel_python, "-m", "netimg", "models", "verify", "--json")
+    rows = json.loads(output_of(*command, cwd=wheel_python.parent))["models"]
+    assert {row["status"] for row in rows} == {"ok"}
+    cards = (ROOT / "models").glob("*/card.toml")
+    assert {row["model"] for row in rows} == {card.parent.name for card in cards}
 
 
 # ---- the Makefile --------------------------------------------------------------------------------
