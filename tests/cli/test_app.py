@@ -1,0 +1,131 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from netimg import errors
+from netimg.cli.app import app, call
+
+COMMANDS = ("run", "batch", "inspect", "phantom", "evaluate", "train", "models", "criteria")
+
+
+@pytest.fixture(autouse=True)
+def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        "COLUMNS": "100",
+        "_TYPER_FORCE_DISABLE_TERMINAL": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_netimg_alone_prints_help_and_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call([]) == 2
+    shown = capsys.readouterr()
+    for name in COMMANDS:
+        assert name in shown.out + shown.err
+
+
+def test_help_lists_exactly_the_commands_that_are_built() -> None:
+    groups = [group.name for group in app.registered_groups]
+    names = [command.name for command in app.registered_commands]
+    assert sorted([*names, *groups]) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_in_plain_text(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Usage: netimg" in shown
+    assert "\x1b" not in shown
+
+
+def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["--version"]) == 0
+    line = capsys.readouterr().out
+    assert line.startswith("netimg ")
+    assert line.count("\n") == 1
+    assert "torch" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["run", "x", "-o", "y", "--wieght-kg", "3"], "--weight-kg"),
+        (["run", "x", "-o", "y", "--dev", "cpu"], "--device"),
+        (["run", "x"], "'-o'"),
+        (["run", "x", "-o", "y", "--sex", "X"], "F, M, O"),
+        (["run", "x", "-o", "y", "--injected-at", "noon"], "2026-03-02T09:41:00"),
+        (["run", "x", "-o", "y", "--assessment-date", "2.3.26"], "YYYY-MM-DD"),
+        (["run", "x", "-o", "y", "--no-lesions", "--lesion-mask", "m"], "exclude each other"),
+        (["run", "x", "-o", "y", "--no-lesions"], "--liver-mask"),
+        (["run", "x", "-o", "y", "--mask", "m"], "--label-map"),
+        (["run", "x", "-o", "y", "--require", "luck"], "liver, pet, suv, segments, facts"),
+        (["run", "x", "-o", "y", "--outputs", "html,+seg"], "mixes"),
+        (["run", "x", "-o", "y", "--set", "segmentation.device"], "KEY=VALUE"),
+        (["run", "x", "-o", "y", "--set", "segmentation.devise=cpu"], "segmentation.device"),
+        (["run", "x", "-o", "y", "--device", "gpu"], "gpu"),
+        (["phantom", "-o", "y", "--spacing-mm", "3,2"], "z,y,x"),
+        (["train"], "netimg train CONFIG"),
+        (["evaluate", "a", "b", "--labels", "liver"], "liver=1"),
+        (["frobnicate"], "frobnicate"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_typing_error_ends_with_2_and_says_what_would_be_right(
+    words: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(words) == 2
+    shown = capsys.readouterr()
+    assert part in shown.err
+    assert shown.err.startswith(("USE-00", "CFG-00"))
+    assert "Traceback" not in shown.err
+    assert shown.out == ""
+
+
+def test_with_json_an_error_is_one_document_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["run", "x", "-o", "y", "--sex", "X", "--json"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "netimg.error/1"
+    assert document["exit_code"] == 2
+    assert document["errors"][0]["code"] == "USE-001"
+
+
+def test_a_bug_is_one_sentence_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("secret value of the patient")
+
+    monkeypatch.setattr("netimg.settings.Settings.load", broken)
+    assert call(["criteria", "list"]) == errors.INT_001.exit_code == 70
+    shown = capsys.readouterr().err
+    assert shown.startswith("INT-001")
+    assert "ZeroDivisionError" in shown
+    assert "--debug" in shown
+    assert "secret" not in shown
+    assert call(["criteria", "list", "--debug"]) == 70
+    assert "may quote values" in capsys.readouterr().err
+
+
+def test_a_closed_reader_ends_a_listing_quietly() -> None:
+    script = f"{sys.executable} -m netimg criteria list | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "0"
+
+
+def test_text_with_markup_control_characters_and_other_scripts_is_printed_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call(["inspect", "no [/x] such \x1b[31m 肝臓 folder"]) == 3
+    shown = capsys.readouterr().err
+    assert "[/x]" in shown
+    assert "肝臓" in shown
+    assert "\x1b" not in shown
