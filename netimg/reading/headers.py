@@ -1,0 +1,329 @@
+"""What one DICOM file says about itself: the `Header`, typed, pixels unread."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netimg.reading.attributes import Attributes
+from netimg.reading.problems import refusal
+from netimg.reading.scan import scan
+from netimg.reading.suv.header import Injection, PetSlice, Private
+from netimg.reading.walk import content
+
+if TYPE_CHECKING:
+    from netimg.reading.walk import Found
+    from netimg.settings import Settings
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+PET = "1.2.840.10008.5.1.4.1.1.128"
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """How the pixels of one file are stored, and where: offset in the file, length in bytes."""
+
+    rows: int | None
+    columns: int | None
+    samples: int | None
+    photometric: str
+    bits_allocated: int | None
+    bits_stored: int | None
+    high_bit: int | None
+    signed: bool
+    syntax: str
+    tag: int
+    """0 where there are no pixels."""
+    offset: int
+    length: int
+    encapsulated: bool
+    padding: int | None = None
+    padding_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """One file. Numbers are NaN where the text is none, None where it is absent."""
+
+    file: Found
+    sop_class: str
+    sop_instance: str
+    study_uid: str
+    series_uid: str
+    modality: str | None
+    frame_of_reference: str | None
+    image_type: tuple[str, ...]
+    frames: int | None
+    instance_number: int | None
+    series_number: int | None
+    position: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    pixel_spacing: tuple[float, ...] | None
+    thickness_mm: float | None
+    stated_spacing_mm: float | None
+    slope: float | None
+    intercept: float | None
+    rescale_type: str | None
+    modality_table: bool
+    pixels: PixelFormat
+    patient: PatientHeader
+    study: StudyHeader
+    series_description: str | None
+    protocol: str | None
+    comments: str | None
+    body_part: str | None
+    manufacturer: str | None
+    kernel: str | None
+    contrast_agent: str | None
+    contrast_route: str | None
+    contrast_time: str | None
+    exposure_mas: float | None
+    lossy: str | None
+    acquired_at: dt.datetime | None
+    series_at: dt.datetime | None
+    pet: PetSlice | None
+
+
+@dataclass(frozen=True, slots=True)
+class PatientHeader:
+    """The person as one file says."""
+
+    id: str | None
+    issuer: str | None
+    name: str | None
+    birth_date: dt.date | None
+    sex: str | None
+    age_y: float | None
+    weight_kg: float | None
+    height_m: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyHeader:
+    """The examination as one file says."""
+
+    date: dt.date | None
+    time: dt.time | None
+    description: str | None
+    accession: str | None
+
+
+def read_header(file: Found, settings: Settings) -> Header:
+    """Header of a file.
+
+    Raises
+    ------
+    InputError
+        IDX-003 to 005, 015, 017: not readable, not DICOM, broken off, without identity, too large.
+    """
+    with content(file, settings) as data:
+        found = scan(data, name=file.name, settings=settings)
+        return header_of(Attributes(found, file.name), file)
+
+
+def header_of(a: Attributes, file: Found) -> Header:
+    """Header from scanned attributes."""
+    sop_class = a.uid(0x00080016) or a.uid(0x00020002)
+    if sop_class is None:
+        bare = bytes(a.scan.data[128:132]) != b"DICM"
+        problem = "IDX-004" if bare else "IDX-015"
+        raise refusal(problem, file=file.name, attribute="SOPClassUID")
+    identity = {
+        "SOPInstanceUID": a.uid(0x00080018) or a.uid(0x00020003),
+        "StudyInstanceUID": a.uid(0x0020000D),
+        "SeriesInstanceUID": a.uid(0x0020000E),
+    }
+    for attribute, value in identity.items():
+        if value is None:
+            raise refusal("IDX-015", file=file.name, attribute=attribute)
+    acquired = (a.text(0x00080022), a.text(0x00080032))
+    return Header(
+        file=file,
+        sop_class=sop_class,
+        sop_instance=str(identity["SOPInstanceUID"]),
+        study_uid=str(identity["StudyInstanceUID"]),
+        series_uid=str(identity["SeriesInstanceUID"]),
+        modality=a.text(0x00080060),
+        frame_of_reference=a.uid(0x00200052),
+        image_type=tuple(value.upper() for value in a.texts(0x00080008)),
+        frames=a.integer(0x00280008),
+        instance_number=a.integer(0x00200013),
+        series_number=a.integer(0x00200011),
+        position=a.floats(0x00200032),
+        orientation=a.floats(0x00200037),
+        pixel_spacing=a.floats(0x00280030),
+        thickness_mm=a.float(0x00180050),
+        stated_spacing_mm=a.float(0x00180088),
+        slope=a.float(0x00281053),
+        intercept=a.float(0x00281052),
+        rescale_type=a.text(0x00281054),
+        modality_table=0x00283000 in a,
+        pixels=_pixels(a),
+        patient=_patient(a),
+        study=_study(a),
+        series_description=a.text(0x0008103E),
+        protocol=a.text(0x00181030),
+        comments=a.text(0x00204000),
+        body_part=a.text(0x00180015),
+        manufacturer=a.text(0x00080070),
+        kernel=a.text(0x00181210),
+        contrast_agent=a.text(0x00180010) or ("given" if a.items(0x00180012) else None),
+        contrast_route=a.text(0x00181040),
+        contrast_time=a.text(0x00181042),
+        exposure_mas=a.float(0x00181152),
+        lossy=a.text(0x00282112) or "" if a.text(0x00282110) == "01" else None,
+        acquired_at=stamp(a.text(0x0008002A) or "") or moment(*acquired),
+        series_at=moment(a.text(0x00080021), a.text(0x00080031)),
+        pet=pet_slice(a) if sop_class == PET else None,
+    )
+
+
+def pet_slice(a: Attributes) -> PetSlice:
+    """What SUV needs from one PET file, as text, verbatim."""
+    injections = a.items(0x00540016)
+    return PetSlice(
+        units=a.text(0x00541001),
+        suv_type=a.text(0x00541006),
+        corrected_image=a.texts(0x00280051) or None,
+        decay_correction=a.text(0x00541102),
+        attenuation_method=a.text(0x00541101),
+        series_type=a.texts(0x00541000),
+        slope=a.verbatim(0x00281053),
+        intercept=a.verbatim(0x00281052),
+        series_date=a.verbatim(0x00080021),
+        series_time=a.verbatim(0x00080031),
+        acquisition_date=a.verbatim(0x00080022),
+        acquisition_time=a.verbatim(0x00080032),
+        acquisition_datetime=a.verbatim(0x0008002A),
+        frame_reference_ms=a.verbatim(0x00541300),
+        frame_duration_ms=a.verbatim(0x00181242),
+        decay_factor=a.verbatim(0x00541321),
+        calibration_factor=a.verbatim(0x00541322),
+        decay_datetime=a.verbatim(0x00189701),
+        timezone=a.text(0x00080201),
+        manufacturer=a.text(0x00080070),
+        weight=a.verbatim(0x00101030),
+        size=a.verbatim(0x00101020),
+        sex=a.text(0x00100040),
+        pixel_spacing=a.verbatim(0x00280030),
+        thickness=a.verbatim(0x00180050),
+        ge_scan_datetime=_private(a, 0x0009, 0x0D, "GEMS_PETD_01"),
+        siemens_decay_datetime=_private(a, 0x0071, 0x22, "SIEMENS MED PT"),
+        philips_suv_factor=_private(a, 0x7053, 0x00, "Philips PET Private Group"),
+        philips_activity_factor=_private(a, 0x7053, 0x09, "Philips PET Private Group"),
+        injections=None if injections is None else tuple(_injection(item) for item in injections),
+    )
+
+
+def moment(date: str | None, time: str | None) -> dt.datetime | None:
+    """Date and time of day as one instant, local to the scanner; None where either is unusable."""
+    day, clock = day_of(date), clock_of(time)
+    return None if day is None or clock is None else dt.datetime.combine(day, clock)
+
+
+def stamp(text: str) -> dt.datetime | None:
+    """A DICOM date-time without regard to its offset; None where it is unusable."""
+    return moment(text[:8], text[8:].split("+")[0].split("-")[0]) if len(text) >= 10 else None
+
+
+def day_of(text: str | None) -> dt.date | None:
+    """A DICOM date; None where it is none."""
+    found = re.fullmatch(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})", (text or "").strip())
+    try:
+        return dt.date(*map(int, found.groups())) if found else None
+    except ValueError:
+        return None
+
+
+def clock_of(text: str | None) -> dt.time | None:
+    """A DICOM time of day; None where it is none."""
+    found = re.fullmatch(r"(\d{2}):?(\d{2})?:?(\d{2})?(?:\.(\d{1,6}))?", (text or "").strip())
+    if not found:
+        return None
+    hour, minute, second = (int(part or 0) for part in found.groups()[:3])
+    micro = int((found.group(4) or "0").ljust(6, "0"))
+    try:
+        return dt.time(hour, minute, min(second, 59), micro)
+    except ValueError:
+        return None
+
+
+def _injection(item: Attributes) -> Injection:
+    codes = item.items(0x00540300) or ()
+    tracers = item.items(0x00540304) or ()
+    return Injection(
+        tracer=item.text(0x00180031),
+        start_time=item.verbatim(0x00181072),
+        start_datetime=item.verbatim(0x00181078),
+        dose=item.verbatim(0x00181074),
+        half_life=item.verbatim(0x00181075),
+        positron_fraction=item.verbatim(0x00181076),
+        nuclide_code=codes[0].text(0x00080100) if codes else None,
+        nuclide_meaning=codes[0].text(0x00080104) if codes else None,
+        tracer_code=tracers[0].text(0x00080100) if tracers else None,
+        tracer_meaning=tracers[0].text(0x00080104) if tracers else None,
+    )
+
+
+def _private(a: Attributes, group: int, low: int, creator: str) -> Private | None:
+    found = a.private(group, low, creator)
+    return None if found is None else Private(text=found[0].strip(), creator_present=found[1])
+
+
+def _pixels(a: Attributes) -> PixelFormat:
+    place = a.scan.pixels
+    signed = a.integer(0x00280103) == 1
+    return PixelFormat(
+        rows=a.integer(0x00280010),
+        columns=a.integer(0x00280011),
+        samples=a.integer(0x00280002),
+        photometric=a.text(0x00280004) or "",
+        bits_allocated=a.integer(0x00280100),
+        bits_stored=a.integer(0x00280101),
+        high_bit=a.integer(0x00280102),
+        signed=signed,
+        syntax=a.scan.syntax,
+        tag=a.scan.pixel_tag,
+        offset=place.start if place else 0,
+        length=place.length if place else 0,
+        encapsulated=bool(place and place.undefined),
+        padding=_stored(a.integer(0x00280120), signed=signed),
+        padding_limit=_stored(a.integer(0x00280121), signed=signed),
+    )
+
+
+def _stored(value: int | None, *, signed: bool) -> int | None:
+    """A 16-bit value in the signedness of the pixels (implicit files do not say which)."""
+    if value is None or not signed or value < 1 << 15:
+        return value
+    return value - (1 << 16)
+
+
+def _patient(a: Attributes) -> PatientHeader:
+    age = re.fullmatch(r"(\d{1,3})([YMWD])", a.text(0x00101010) or "")
+    per_year = {"Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
+    return PatientHeader(
+        id=a.text(0x00100020),
+        issuer=a.text(0x00100021),
+        name=a.text(0x00100010),
+        birth_date=day_of(a.text(0x00100030)),
+        sex=a.text(0x00100040),
+        age_y=int(age[1]) / per_year[age[2]] if age else None,
+        weight_kg=_positive(a.float(0x00101030)),
+        height_m=_positive(a.float(0x00101020)),
+    )
+
+
+def _positive(value: float | None) -> float | None:
+    return value if value is not None and value > 0 else None
+
+
+def _study(a: Attributes) -> StudyHeader:
+    return StudyHeader(
+        date=day_of(a.text(0x00080020)),
+        time=clock_of(a.text(0x00080030)),
+        description=a.text(0x00081030),
+        accession=a.text(0x00080050),
+    )

@@ -1,0 +1,59 @@
+"""Whether PET and CT belong together: patient, coordinate system, days between."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netimg.reading.problems import doubt
+from netimg.reading.tables import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netimg.flag import Flag
+    from netimg.reading.headers import PatientHeader
+    from netimg.study import Series
+
+
+def same_person(a: PatientHeader, b: PatientHeader) -> bool:
+    """Whether two headers name one patient; empty identities are equal to nothing."""
+    if not a.id or not b.id:
+        return False
+    return (a.id.strip(), (a.issuer or "").strip()) == (b.id.strip(), (b.issuer or "").strip())
+
+
+def pair(ct: Series, pets: Sequence[Series]) -> tuple[tuple[Series, ...], tuple[Flag, ...]]:
+    """PETs with a word on how they lie to the CT, and what to doubt about that."""
+    paired: list[Series] = []
+    flags: list[Flag] = []
+    for pet in pets:
+        shared = (
+            pet.frame_of_reference_uid is not None
+            and pet.frame_of_reference_uid == ct.frame_of_reference_uid
+        )
+        if shared:
+            word = f"shares the coordinate system of series {ct.number}"
+        else:
+            word = f"another coordinate system than series {ct.number}"
+            flags.append(doubt("SEL-010", touches=("pet",)))
+        paired.append(replace(pet, why=(*pet.why, word)))
+        days = _days(ct, pet)
+        if days is not None and days > table("choice")["pet"]["later_days_note"]:
+            limit = float(table("choice")["pet"]["later_days_warning"])
+            flags.append(
+                doubt(
+                    "SEL-014" if days > limit else "SEL-014/note",
+                    touches=("pet",),
+                    days=days,
+                    measured=float(days),
+                    limit=limit,
+                )
+            )
+    return tuple(paired), tuple(dict.fromkeys(flags))
+
+
+def _days(ct: Series, pet: Series) -> int | None:
+    if ct.acquired_at is None or pet.acquired_at is None:
+        return None
+    return abs((ct.acquired_at.date() - pet.acquired_at.date()).days)

@@ -1,0 +1,161 @@
+"""A PET series from its files: checked, tracer recognised, SUV or the reason why not."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from netimg.errors import SUVError
+from netimg.reading.draft import common_doubts, earliest, instances
+from netimg.reading.pixels import PixelOpener, StoredSlice, check_format, same_picture
+from netimg.reading.problems import doubt, refusal
+from netimg.reading.stack import stack
+from netimg.reading.suv import resolve
+from netimg.reading.suv.provenance import record, refused_record
+from netimg.reading.tracer import Tracer, recognise
+from netimg.study import Role, Series
+from netimg.volume import Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netimg.flag import Flag
+    from netimg.geometry import Grid
+    from netimg.reading.draft import Draft
+    from netimg.reading.headers import Header
+    from netimg.settings import Settings
+    from netimg.study import SuvRecord
+
+
+def read_pet(draft: Draft, settings: Settings, overrides: Mapping[str, object]) -> Series:
+    """Series of a PET; loads as SUVbw where that is possible, else as activity or stored values.
+
+    ``overrides``: keys of `netimg.reading.suv.resolve`, and ``tracer``, ``suv_norm``,
+    ``suv_policy``.
+
+    Raises
+    ------
+    InputError
+        GEO-, PIX-, IDX-012, IDX-021: why not even a picture can be had.
+    """
+    if any("LOCALIZER" in h.image_type for h in draft.headers):
+        raise refusal("IDX-011", series=draft.label)
+    if any({"MIP", "PROJECTION IMAGE"} & set(h.image_type) for h in draft.headers):
+        raise refusal("IDX-012", series=draft.label)
+    check_format(draft.headers, series=draft.label, settings=settings)
+    found = stack(
+        draft.headers,
+        series=draft.label,
+        kind="PET",
+        same_picture=lambda a, b: same_picture(draft.headers[a], draft.headers[b], settings),
+    )
+    ordered = [draft.headers[i] for i in found.order]
+    first = ordered[0]
+    typed = overrides.get("tracer")
+    tracer = _tracer(first, None if typed is None else str(typed))
+    suv = suv_record(ordered, overrides)
+    return Series(
+        uid=draft.uid,
+        number=draft.number,
+        kind="PET",
+        description=first.series_description or "",
+        grid=found.grid,
+        instances=instances(draft, found),
+        opener=_opener(ordered, suv, draft, found.grid, settings),
+        role=Role.OTHER,
+        series_number=first.series_number,
+        frame_of_reference_uid=first.frame_of_reference,
+        acquired_at=earliest(ordered),
+        slice_thickness_mm=first.thickness_mm,
+        kernel=first.kernel,
+        body_part=first.body_part,
+        manufacturer=first.manufacturer,
+        tracer=tracer.id,
+        tracer_class=tracer.kind,
+        nuclide=tracer.nuclide,
+        suv=suv,
+        why=(f"tracer {tracer.name or 'not recognised'}: {tracer.why}",),
+        flags=(*found.flags, *common_doubts(draft), *_doubts(draft, tracer), *suv.notes),
+    )
+
+
+def suv_record(ordered: Sequence[Header], overrides: Mapping[str, object]) -> SuvRecord:
+    """SUV factors in grid order with their provenance, or the refusal as a record."""
+    keys = ("tracer", "suv_norm", "suv_policy", "phase", "patient")
+    typed = {k: v for k, v in overrides.items() if k not in keys}
+    norm, policy = str(overrides.get("suv_norm", "bw")), str(overrides.get("suv_policy", "auto"))
+    slices = [h.pet for h in ordered if h.pet is not None]
+    try:
+        result = resolve(slices, policy=policy, overrides=typed, norm=norm)
+    except SUVError as error:
+        return refused_record(error, norm=norm, policy=policy, typed=typed)
+    return record(result)
+
+
+def _tracer(first: Header, typed: str | None) -> Tracer:
+    injections = first.pet.injections if first.pet is not None else None
+    words = tuple(t for t in (first.series_description, first.protocol) if t)
+    return recognise(injections[0] if injections else None, words=words, typed=typed)
+
+
+def _opener(
+    ordered: Sequence[Header],
+    suv: SuvRecord,
+    draft: Draft,
+    grid: Grid,
+    settings: Settings,
+) -> PixelOpener:
+    """Opener with the best quantity there is: SUV, Bq/mL, or values as stored."""
+    units = ordered[0].pet.units if ordered[0].pet is not None else None
+    scaled = all(_usable(h.slope) and h.intercept is not None for h in ordered)
+    if suv.possible:
+        quantity, factors = Quantity.SUV_BW, suv.factors
+    elif units == "BQML" and scaled:
+        quantity, factors = Quantity.ACTIVITY, (1.0,) * len(ordered)
+    else:
+        quantity, factors = Quantity.STORED, (1.0,) * len(ordered)
+    slices = tuple(
+        StoredSlice(
+            h.file,
+            h.pixels,
+            float(h.slope) if scaled and h.slope is not None else 1.0,
+            float(h.intercept) if scaled and h.intercept is not None else 0.0,
+            factor,
+        )
+        for h, factor in zip(ordered, factors, strict=True)
+    )
+    return PixelOpener(slices, grid, quantity, draft.label, settings)
+
+
+def _usable(slope: float | None) -> bool:
+    return slope is not None and math.isfinite(slope) and slope > 0
+
+
+def _doubts(draft: Draft, tracer: Tracer) -> list[Flag]:
+    label, touches = draft.label, draft.touches
+    if not tracer.positron:
+        return [
+            doubt(
+                "SEL-008/no_pet",
+                touches=touches,
+                series=label,
+                nuclide=tracer.nuclide,
+                number=draft.number,
+            )
+        ]
+    if tracer.clash is not None:
+        a, b = tracer.clash
+        return [doubt("SEL-009", touches=touches, series=label, a=a, b=b)]
+    if tracer.id is None:
+        return [doubt("SEL-008", touches=touches, series=label, text=tracer.why)]
+    return []
+
+
+def is_attenuation_corrected(headers: Sequence[Header]) -> bool:
+    """False for a PET whose header says nothing of attenuation correction (NAC)."""
+    pet = headers[0].pet
+    if pet is None:
+        return False
+    corrected = {value.upper() for value in pet.corrected_image or ()}
+    method = (pet.attenuation_method or "").strip().upper()
+    return "ATTN" in corrected or method not in ("", "NONE")

@@ -1,0 +1,245 @@
+"""From stored pixels to a `Volume`: slice by slice, straight into the float32 target.
+
+``float64(stored) * slope + intercept`` per slice, then the factor of a PET, then float32. Memory
+beside the volume is one slice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netimg.reading.problems import refusal
+from netimg.reading.scan import DEFLATED, EXPLICIT_BIG, NATIVE, scan
+from netimg.reading.walk import content
+from netimg.settings import Settings
+from netimg.volume import Quantity, Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from netimg.geometry import Grid
+    from netimg.reading.headers import Header, PixelFormat
+    from netimg.reading.walk import Found
+
+AIR_HU = -1024.0
+"""What filling outside the picture becomes in a CT."""
+
+_AIR_MOST_HU = -900.0
+_FILLINGS = (-2000.0, -2048.0, -3024.0)
+_FLOAT, _DOUBLE = 0x7FE00008, 0x7FE00009
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSlice:
+    """One slice: its file, how its pixels are stored, and how they become values."""
+
+    file: Found
+    pixels: PixelFormat
+    slope: float
+    intercept: float
+    factor: float = 1.0
+    """Applied after slope and intercept: activity to SUV."""
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class PixelOpener:
+    """Loads a series; picklable. Remembers its last volume only as long as others hold it."""
+
+    slices: tuple[StoredSlice, ...]
+    grid: Grid
+    quantity: Quantity
+    series: str
+    settings: Settings
+    _alive: Any = field(default=None, init=False, repr=False)
+
+    def __call__(self) -> Volume:
+        """Read and rescale every slice.
+
+        Raises
+        ------
+        InputError
+            IDX-003 a file cannot be read any more, PIX-001 it has become shorter, PIX-012 all
+            values are the same, PIX-019 values that are not numbers.
+        """
+        volume: Volume | None = self._alive() if self._alive is not None else None
+        if volume is None:
+            volume = self._read()
+            self._alive = weakref.ref(volume)
+        return volume
+
+    def __getstate__(self) -> dict[str, object]:
+        """Everything but the volume."""
+        names = ("slices", "grid", "quantity", "series", "settings")
+        return {name: getattr(self, name) for name in names}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Everything but the volume."""
+        for name, value in state.items():
+            setattr(self, name, value)
+        self._alive = None
+
+    def _read(self) -> Volume:
+        values = np.empty(self.grid.shape, dtype=np.float32)
+        for z, part in enumerate(self.slices):
+            stored = read_slice(part.file, part.pixels, self.settings)
+            scaled = stored.astype(np.float64)
+            scaled *= part.slope
+            scaled += part.intercept
+            self._fill(stored, scaled, part.pixels)
+            if part.factor != 1.0:
+                scaled *= part.factor
+            values[z] = scaled
+        low, high = float(values.min()), float(values.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise refusal("PIX-019", series=self.series)
+        if self.quantity is Quantity.HU and low == high:
+            raise refusal("PIX-012", series=self.series, value=f"all of them are {low:g}")
+        return Volume(values=values, grid=self.grid, quantity=self.quantity)
+
+    def _fill(self, stored: NDArray[Any], scaled: NDArray[np.float64], pixels: PixelFormat) -> None:
+        """Set filling outside the picture to air (CT) or to nothing (PET)."""
+        ct = self.quantity is Quantity.HU
+        nothing = AIR_HU if ct else 0.0
+        if pixels.padding is not None:
+            limit = pixels.padding if pixels.padding_limit is None else pixels.padding_limit
+            low, high = sorted((pixels.padding, limit))
+            filling = (stored >= low) & (stored <= high)
+            if ct:
+                filling &= scaled <= _AIR_MOST_HU  # some exporters declare 0 HU as filling
+            scaled[filling] = nothing
+        if ct:
+            for corner in {float(scaled[y, x]) for y in (0, -1) for x in (0, -1)}:
+                if corner in _FILLINGS:
+                    scaled[scaled == corner] = nothing
+
+
+def read_slice(file: Found, pixels: PixelFormat, settings: Settings) -> NDArray[Any]:
+    """Stored values of one file as (rows, columns), masked to the bits stored.
+
+    Raises
+    ------
+    InputError
+        IDX-003, PIX-001.
+    """
+    rows, columns = int(pixels.rows or 0), int(pixels.columns or 0)
+    dtype = _dtype(pixels)
+    needed = rows * columns * dtype.itemsize
+    if file.member is None and pixels.syntax != DEFLATED:
+        try:
+            with file.path.open("rb") as stream:
+                stream.seek(pixels.offset)
+                flat = np.fromfile(stream, dtype=dtype, count=rows * columns)
+        except OSError as error:
+            raise refusal("IDX-003", file=file.name, reason=str(error.strerror)) from error
+    else:
+        with content(file, settings) as data:
+            found = scan(data, name=file.name, settings=settings)
+            start = found.pixels.start if found.pixels else len(found.data)
+            raw = bytes(found.data[start : start + needed])
+        flat = np.frombuffer(raw[: len(raw) // dtype.itemsize * dtype.itemsize], dtype=dtype)
+    if flat.size < rows * columns:
+        there = flat.size * dtype.itemsize
+        raise refusal("PIX-001", file=file.name, there=there, needed=needed)
+    return _stored(flat.reshape(rows, columns), pixels)
+
+
+def same_picture(a: Header, b: Header, settings: Settings) -> bool:
+    """Whether two slices hold equal values: pixels and rescale."""
+    scales = [(h.slope, h.intercept) for h in (a, b)]
+    if scales[0] != scales[1] or (a.pixels.rows, a.pixels.columns) != (
+        b.pixels.rows,
+        b.pixels.columns,
+    ):
+        return False
+    first, second = (read_slice(h.file, h.pixels, settings) for h in (a, b))
+    return bool(np.array_equal(first, second))
+
+
+def digest(file: Found, settings: Settings) -> str:
+    """SHA-256 of a file's data set, the meta header left out."""
+    with content(file, settings) as data:
+        found = scan(data, name=file.name, settings=settings)
+        starts = [e.start for tag, e in found.elements.items() if tag >> 16 != 0x0002]
+        first = min(starts, default=0)
+        return hashlib.sha256(found.data[first:]).hexdigest()
+
+
+def check_format(headers: Sequence[Header], *, series: str, settings: Settings) -> None:
+    """Refuse pixels that cannot be what they say, before anything is allocated.
+
+    Raises
+    ------
+    InputError
+        IDX-021, IDX-022, PIX-001, PIX-002, PIX-008, PIX-009, PIX-015.
+    """
+    total = 0
+    for header in headers:
+        pixels, name = header.pixels, header.file.name
+        if pixels.tag == 0:
+            raise refusal("IDX-022", file=name)
+        if pixels.syntax not in NATIVE or pixels.encapsulated:
+            raise refusal("IDX-021", series=series, name=_syntax_name(pixels.syntax))
+        if header.modality_table:
+            raise refusal("PIX-015", series=series)
+        if pixels.samples != 1 or not pixels.photometric.startswith("MONOCHROME"):
+            raise refusal("PIX-008", series=series)
+        _check_bits(pixels, series)
+        total += _check_size(header, settings) * 4
+    if total > settings["limits.series_bytes_max"]:
+        raise refusal("PIX-002/series", series=series, gigabytes=total / 1e9)
+
+
+def _check_size(header: Header, settings: Settings) -> int:
+    """Voxels of a slice, after its stated size was compared with limits and with its bytes."""
+    pixels, most = header.pixels, settings["limits.rows_columns_max"]
+    rows, columns = pixels.rows or 0, pixels.columns or 0
+    frames = header.frames or 1
+    if not (0 < rows <= most and 0 < columns <= most and frames == 1):
+        raise refusal("PIX-002", file=header.file.name, rows=rows, columns=columns, frames=frames)
+    needed = rows * columns * _dtype(pixels).itemsize
+    if pixels.length not in (needed, needed + 1) and pixels.length < needed:
+        raise refusal("PIX-001", file=header.file.name, there=pixels.length, needed=needed)
+    return rows * columns
+
+
+def _check_bits(pixels: PixelFormat, series: str) -> None:
+    if pixels.tag in (_FLOAT, _DOUBLE):
+        return
+    allocated, stored = pixels.bits_allocated, pixels.bits_stored
+    high = pixels.high_bit if pixels.high_bit is not None else (stored or 0) - 1
+    fits = allocated in (8, 16, 32) and stored is not None and 1 <= stored <= allocated
+    if not fits or high != (stored or 0) - 1:
+        bits = f"{allocated} bits allocated, {stored} stored, highest {high}"
+        raise refusal("PIX-009", series=series, bits=bits)
+
+
+def _dtype(pixels: PixelFormat) -> np.dtype[Any]:
+    order = ">" if pixels.syntax == EXPLICIT_BIG else "<"
+    if pixels.tag in (_FLOAT, _DOUBLE):
+        return np.dtype(f"{order}f{4 if pixels.tag == _FLOAT else 8}")
+    kind = "i" if pixels.signed else "u"
+    return np.dtype(f"{order}{kind}{(pixels.bits_allocated or 16) // 8}")
+
+
+def _stored(values: NDArray[Any], pixels: PixelFormat) -> NDArray[Any]:
+    """Values with the bits above BitsStored dropped, the sign taken from there."""
+    if pixels.tag in (_FLOAT, _DOUBLE):
+        return values
+    native = values.astype(values.dtype.newbyteorder("="), copy=False)
+    spare = (pixels.bits_allocated or 16) - (pixels.bits_stored or 16)
+    if spare == 0:
+        return native
+    return np.right_shift(np.left_shift(native, spare), spare)
+
+
+def _syntax_name(uid: str) -> str:
+    from pydicom.uid import UID
+
+    return UID(uid).name

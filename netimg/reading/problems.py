@@ -1,0 +1,88 @@
+"""Sentences of everything reading can object to.
+
+A problem is named by its code (``GEO-003``) or by code and variant (``GEO-003/drift``); level,
+sentence and advice stand in ``configs/reading/problems.toml``, the numbers come from the place
+that found it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netimg.errors import CODES, InputError, NetimgError
+from netimg.flag import Flag, Severity
+from netimg.reading.tables import table
+
+_SEVERITY = {
+    "X": Severity.HIGH,
+    "S": Severity.HIGH,
+    "W": Severity.MEDIUM,
+    "I": Severity.INFO,
+}
+
+
+def code_of(problem: str) -> str:
+    """Code of a problem without its variant: ``GEO-003`` of ``GEO-003/drift``."""
+    return problem.partition("/")[0]
+
+
+def level(problem: str) -> str:
+    """``X``, ``S``, ``W`` or ``I``."""
+    return str(table("problems")[problem]["level"])
+
+
+def sentence(problem: str, **numbers: object) -> str:
+    """What a reader sees, with the numbers filled in."""
+    return _capital(str(table("problems")[problem]["sentence"]).format(**numbers))
+
+
+def todo(problem: str) -> str:
+    """What to do about it; empty where there is nothing to say."""
+    row = table("problems")[problem]
+    return str(row.get("todo") or table("problems")[code_of(problem)].get("todo", ""))
+
+
+def refusal(
+    problem: str,
+    *,
+    where: str = "",
+    kind: type[NetimgError] = InputError,
+    advice: str | None = None,
+    **numbers: Any,  # noqa: ANN401  # whatever the sentence asks for
+) -> NetimgError:
+    """Error to raise: code, filled sentence, place and advice."""
+    return kind(
+        CODES[code_of(problem)],
+        what=sentence(problem, **numbers),
+        where=where,
+        todo=todo(problem) if advice is None else advice,
+    )
+
+
+def doubt(
+    problem: str,
+    *,
+    touches: tuple[str, ...] = (),
+    measured: float | None = None,
+    limit: float | None = None,
+    **numbers: Any,  # noqa: ANN401  # whatever the sentence asks for
+) -> Flag:
+    """Flag for a problem that does not stop the work."""
+    return Flag(
+        code=code_of(problem),
+        severity=_SEVERITY[level(problem)],
+        sentence=sentence(problem, **numbers),
+        touches=touches,
+        value=measured,
+        threshold=limit,
+    )
+
+
+def count(n: int, noun: str) -> str:
+    """``1 slice is``, ``3 slices are``: a counted noun with its verb."""
+    return f"{n} {noun} is" if n == 1 else f"{n} {noun}s are"
+
+
+def _capital(text: str) -> str:
+    """A sentence that begins with "series" begins with a capital; one with a file name does not."""
+    return f"S{text[1:]}" if text.startswith("series ") else text

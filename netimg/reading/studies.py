@@ -1,0 +1,476 @@
+"""From a path to a `Study`: files indexed, series read, CT and PETs chosen.
+
+`open_study` refuses what cannot be measured, `survey_study` only describes (``netimg inspect``),
+`find_studies` lists what is there (``netimg batch``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from netimg.errors import USE_003, USE_005, InputError, NothingUsable, UsageError
+from netimg.progress import Progress, silent
+from netimg.reading.choose import by_token, choose_ct, choose_pets, not_there
+from netimg.reading.ct import read_ct, typed_phase
+from netimg.reading.draft import Draft, drafts
+from netimg.reading.index import Index, index, kind_of
+from netimg.reading.pair import pair, same_person
+from netimg.reading.person import patient_of, study_header
+from netimg.reading.pet import is_attenuation_corrected, read_pet
+from netimg.reading.problems import code_of, count, doubt, refusal, sentence
+from netimg.reading.tables import table
+from netimg.settings import Settings
+from netimg.study import Phase, Series, SetAside, Study
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from netimg.flag import Flag
+    from netimg.reading.headers import Header
+
+log = logging.getLogger(__name__)
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
+
+SUV_KEYS = (
+    "weight_kg", "height_m", "sex", "dose_bq", "residual_bq", "injection_time", "reference_time",
+    "half_life_s", "branching_corrected", "injection", "allow_intercept",
+)  # fmt: skip
+"""Overrides that `netimg.reading.suv.resolve` understands."""
+
+OTHER_KEYS = ("phase", "tracer", "patient", "suv_norm", "suv_policy")
+"""Overrides that choose and name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundStudy:
+    """One examination below a path: what `batch` and `--study` list.
+
+    ``path`` is the deepest folder (or the zip) that holds all its images, ``counts`` the number
+    of images by kind.
+    """
+
+    number: int
+    uid: str
+    label: str
+    path: Path
+    date: dt.date | None
+    counts: Mapping[str, int]
+
+
+def find_studies(
+    path: str | Path, *, settings: Settings | None = None, progress: Progress = silent
+) -> tuple[FoundStudy, ...]:
+    """Every examination with CT or PET images below a path, by date and UID.
+
+    Raises
+    ------
+    InputError
+        IDX-001, IDX-002, IDX-009.
+    """
+    root = Path(path)
+    found = index(root, settings or Settings.shipped(), progress=progress)
+    return _listed(found, root)
+
+
+def open_study(
+    path: str | Path,
+    *,
+    study: str | None = None,
+    ct: str | None = None,
+    pet: Sequence[str] = (),
+    overrides: Mapping[str, object] = NOTHING,
+    settings: Settings | None = None,
+    progress: Progress = silent,
+) -> Study:
+    """Read one examination; nothing is loaded until ``series.load()``.
+
+    Parameters
+    ----------
+    path
+        Folder of any depth, zip, or one file.
+    study
+        Which one where there are several: UID, its beginning, or the number in the list.
+    ct, pet
+        Series to measure: UID, unique beginning of at least 8 characters, or number.
+    overrides
+        What a person typed: `SUV_KEYS` and `OTHER_KEYS`.
+
+    Returns
+    -------
+    Study
+        Every file in a series or set aside; ``ct`` is None where a PET is used alone.
+
+    Raises
+    ------
+    InputError
+        IDX-001, IDX-002, IDX-009, IDX-020, SEL-011, or the reason why a series that was asked for
+        cannot be used.
+    UsageError
+        USE-003 several studies, USE-005 no such study, SEL-013 no such series.
+    NothingUsable
+        IDX-018 neither CT nor PET, SEL-018 every CT was refused.
+    ValueError
+        If an override's name or value is unknown.
+    """
+    found = survey_study(
+        path,
+        study=study,
+        ct=ct,
+        pet=pet,
+        overrides=overrides,
+        settings=settings,
+        progress=progress,
+    )
+    if found.ct is None and not found.pets:
+        raise _nothing(found)
+    return found
+
+
+def survey_study(
+    path: str | Path,
+    *,
+    study: str | None = None,
+    ct: str | None = None,
+    pet: Sequence[str] = (),
+    overrides: Mapping[str, object] = NOTHING,
+    settings: Settings | None = None,
+    progress: Progress = silent,
+) -> Study:
+    """Describe one examination like `open_study`, also where nothing in it can be measured."""
+    _check_overrides(overrides)
+    settings = settings or Settings.shipped()
+    root = Path(path)
+    found = index(root, settings, progress=progress)
+    uid = _pick(_listed(found, root), study)
+    return _Reading(root, found, uid, dict(overrides), settings).study(ct=ct, pet=pet)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One examination on its way from headers to a `Study`."""
+
+    root: Path
+    index: Index
+    uid: str
+    overrides: dict[str, object]
+    settings: Settings
+
+    def study(self, *, ct: str | None, pet: Sequence[str]) -> Study:
+        own = [h for h in self.index.headers if h.study_uid == self.uid or not _is_image(h)]
+        images, others = self._identified([h for h in own if _is_image(h)])
+        aside = [*self.index.set_aside, *others]
+        aside += [_unused(h) for h in own if not _is_image(h)]
+        parts = drafts(images)
+        series, refused = self._read(parts)
+        by_uid = {d.uid: d for d in parts}
+        asked_ct = self._asked(series, refused, ct) if ct else None
+        if asked_ct is not None and asked_ct.kind != "CT":
+            raise not_there([s for s in series if s.kind == "CT"], str(ct))
+        asked_pets = [self._asked_pet(series, refused, token, images) for token in pet]
+        for one, draft in asked_pets:
+            if all(s.uid != one.uid for s in series):
+                series.append(one)
+                by_uid[one.uid] = draft
+        series = [_with_phase(s, self.overrides, asked_ct) for s in series]
+        asked_ct = next((s for s in series if asked_ct is not None and s.uid == asked_ct.uid), None)
+        primary = choose_ct(series, by_uid, asked=asked_ct)
+        if primary is not None and "phase" in self.overrides and not primary.phase_typed:
+            primary = replace(primary, **typed_phase(primary, str(self.overrides["phase"])))  # type: ignore[arg-type]  # fields of Series
+        pets = choose_pets(series, by_uid, asked=[one for one, _ in asked_pets], ct=primary)
+        flags: tuple[Flag, ...] = ()
+        if primary is not None:
+            pets, flags = pair(primary, pets)
+        chosen = {s.uid: s for s in (primary, *pets) if s is not None}
+        series = sorted((chosen.get(s.uid, s) for s in series), key=lambda s: s.number)
+        aside += self._left_out(by_uid, series, refused)
+        return self._noun(images, series, aside, primary=primary, pets=pets, flags=flags)
+
+    def _noun(
+        self,
+        images: Sequence[Header],
+        series: Sequence[Series],
+        aside: Sequence[SetAside],
+        *,
+        primary: Series | None,
+        pets: tuple[Series, ...],
+        flags: tuple[Flag, ...],
+    ) -> Study:
+        head = study_header(images)
+        names = {(str(i.path), i.member): s.number for s in series for i in s.instances}
+        fates = [
+            (h.file.name, f"series {names[str(h.file.path), h.file.member]}")
+            for h in self.index.headers
+            if (str(h.file.path), h.file.member) in names
+        ]
+        fates += [(a.path, "set aside") for a in aside]
+        if primary is None and pets:
+            n = len(fates)
+            flags = (*flags, doubt("IDX-018/pet", n=n))
+        log.info(
+            "study read",
+            extra={"n_series": len(series), "aside": len(aside), "pets": len(pets)},
+        )
+        return Study(
+            uid=self.uid,
+            patient=patient_of(images, self.overrides),
+            series=tuple(series),
+            set_aside=tuple(sorted(aside, key=lambda a: os.fsencode(a.path))),
+            ct=primary,
+            pets=pets,
+            files=tuple(sorted(fates)),
+            source=str(self.root),
+            date=head.date,
+            time=head.time,
+            description=head.description,
+            accession=head.accession,
+            flags=flags,
+        )
+
+    def _identified(self, images: Sequence[Header]) -> tuple[list[Header], list[SetAside]]:
+        """Images of one patient identity; two are refused unless one was chosen."""
+        ids = {h.patient.id for h in images if h.patient.id}
+        chosen = self.overrides.get("patient")
+        if chosen is not None:
+            kept = [h for h in images if h.patient.id == str(chosen)]
+            rest = [h for h in images if h.patient.id != str(chosen)]
+            return kept, [_aside(h, "IDX-020/aside", file=h.file.name) for h in rest]
+        if len(ids) > 1:
+            raise refusal("IDX-020", uid=self.uid, n=len(ids))
+        return list(images), []
+
+    def _read(self, parts: Sequence[Draft]) -> tuple[list[Series], dict[str, InputError]]:
+        series: list[Series] = []
+        refused: dict[str, InputError] = {}
+        for draft in parts:
+            try:
+                series.append(self._one(draft))
+            except InputError as error:
+                refused[draft.uid] = error
+        return series, refused
+
+    def _one(self, draft: Draft) -> Series:
+        if draft.kind == "CT":
+            return read_ct(draft, self.settings)
+        pet = read_pet(draft, self.settings, self.overrides)
+        if is_attenuation_corrected(draft.headers):
+            return pet
+        flag = doubt("SEL-007", touches=("pet",), series=draft.label)
+        return replace(pet, flags=(*pet.flags, flag))
+
+    def _asked(
+        self, series: Sequence[Series], refused: Mapping[str, InputError], token: str
+    ) -> Series:
+        """Series a person asked for; where it was refused, the reason is raised."""
+        found = by_token(series, token)
+        if found is not None:
+            return found
+        for uid, error in refused.items():
+            if uid == token or (len(token) >= 8 and uid.startswith(token)):
+                raise error
+        raise not_there(series, token)
+
+    def _asked_pet(
+        self,
+        series: Sequence[Series],
+        refused: Mapping[str, InputError],
+        token: str,
+        images: Sequence[Header],
+    ) -> tuple[Series, Draft]:
+        """PET a person asked for, also from another study of the same patient."""
+        pets = [s for s in series if s.kind == "PET"]
+        found = by_token(pets, token)
+        if found is not None:
+            headers = tuple(h for h in images if h.series_uid == found.uid)
+            return found, Draft(headers, "PET", found.number)
+        elsewhere = [
+            h
+            for h in self.index.images
+            if h.study_uid != self.uid
+            and kind_of(h.sop_class)[1] == "pet"
+            and len(token) >= 8
+            and h.series_uid.startswith(token)
+        ]
+        if not elsewhere:
+            return self._asked(pets, refused, token), Draft((), "PET", 0)
+        if images and not same_person(images[0].patient, elsewhere[0].patient):
+            raise refusal("SEL-011", where=f"series {elsewhere[0].series_uid}")
+        number = max((d.number for d in drafts(images)), default=0) + 1
+        draft = Draft(tuple(elsewhere), "PET", number)
+        return self._one(draft), draft
+
+    def _left_out(
+        self,
+        parts: Mapping[str, Draft],
+        series: Sequence[Series],
+        refused: Mapping[str, InputError],
+    ) -> list[SetAside]:
+        """Files of refused series, and second copies of slices."""
+        used = {i.sop_instance_uid for s in series for i in s.instances}
+        aside = []
+        for uid, draft in parts.items():
+            error = refused.get(uid)
+            for header in draft.headers:
+                if header.sop_instance in used:
+                    continue
+                if error is None:
+                    text = sentence("GEO-013", slices=count(1, "slice"))
+                    aside.append(_set_aside(header, "GEO-013", text))
+                else:
+                    aside.append(_set_aside(header, str(error.code), error.what))
+        return aside
+
+
+def _check_overrides(overrides: Mapping[str, object]) -> None:
+    unknown = sorted(set(overrides) - {*SUV_KEYS, *OTHER_KEYS})
+    if unknown:
+        msg = f"unknown overrides {unknown}; known: {(*SUV_KEYS, *OTHER_KEYS)}"
+        raise ValueError(msg)
+    if "phase" in overrides:
+        Phase(str(overrides["phase"]))
+    if "tracer" in overrides and overrides["tracer"] not in table("tracers"):
+        msg = f"unknown tracer {overrides['tracer']!r}; known: {tuple(table('tracers'))}"
+        raise ValueError(msg)
+
+
+def _is_image(header: Header) -> bool:
+    return kind_of(header.sop_class)[1] in ("ct", "pet")
+
+
+def _with_phase(series: Series, overrides: Mapping[str, object], asked: Series | None) -> Series:
+    """The asked CT with the phase a person typed."""
+    if "phase" not in overrides or asked is None or series.uid != asked.uid:
+        return series
+    return replace(series, **typed_phase(series, str(overrides["phase"])))  # type: ignore[arg-type]  # fields of Series
+
+
+def _listed(found: Index, root: Path) -> tuple[FoundStudy, ...]:
+    groups: dict[str, list[Header]] = {}
+    for header in found.images:
+        groups.setdefault(header.study_uid, []).append(header)
+    heads = {uid: study_header(own) for uid, own in groups.items()}
+
+    def place(uid: str) -> tuple[str, str, str]:
+        return str(heads[uid].date or ""), str(heads[uid].time or ""), uid
+
+    listed = []
+    for number, uid in enumerate(sorted(groups, key=place), start=1):
+        own = groups[uid]
+        folder = _folder(own, root)
+        label = folder.name or root.name
+        if folder.is_file():
+            label = folder.stem
+        listed.append(
+            FoundStudy(
+                number=number,
+                uid=uid,
+                label=_label(folder, root, heads, uid),
+                path=folder,
+                date=heads[uid].date,
+                counts=dict(Counter(kind_of(h.sop_class)[1].upper() for h in own)),
+            )
+        )
+    return tuple(listed)
+
+
+def _label(folder: Path, root: Path, heads: Mapping[str, object], uid: str) -> str:
+    """Name of a study from its folder: the first folder below the input that is its own."""
+    if folder == root or folder.is_file():
+        name = folder.stem if folder.is_file() else folder.resolve().name
+        return name if len(heads) == 1 else f"{name}-{uid[-8:]}"
+    return folder.relative_to(root).parts[0]
+
+
+def _folder(own: Sequence[Header], root: Path) -> Path:
+    """Deepest folder (or the archive) that holds all images of a study."""
+    if own[0].file.member is not None:
+        return own[0].file.path
+    parents = {str(h.file.path.parent) for h in own}
+    return root if root.is_file() else Path(os.path.commonpath(parents))
+
+
+def _pick(listed: Sequence[FoundStudy], asked: str | None) -> str:
+    """UID of the study to read; empty where there are no images at all."""
+    if asked is not None:
+        for one in listed:
+            if asked in (one.uid, str(one.number), one.label) or (
+                len(asked) >= 8 and one.uid.startswith(asked)
+            ):
+                return one.uid
+        raise UsageError(
+            USE_005, what=f"there is no study {asked!r}. Present: {_list(listed)}.",
+            todo="Give the UID or the number of one of them.",
+        )  # fmt: skip
+    if len(listed) > 1:
+        raise UsageError(
+            USE_003,
+            what=f"{len(listed)} studies: {_list(listed)}.",
+            todo="Choose one with --study N or --study UID, or use `netimg batch`.",
+        )
+    return listed[0].uid if listed else ""
+
+
+def _list(listed: Sequence[FoundStudy]) -> str:
+    def line(one: FoundStudy) -> str:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(one.counts.items()))
+        return f"{one.number} {one.label} ({one.date or 'no date'}; {kinds}) {one.uid}"
+
+    text = "; ".join(line(one) for one in listed[:10])
+    return text if len(listed) <= 10 else f"{text}; and {len(listed) - 10} more"
+
+
+def _nothing(study: Study) -> NothingUsable:
+    """Why neither a CT nor a PET can be measured."""
+    pets = [s for s in study.series if s.kind == "PET"]
+    refused_ct = [a for a in study.set_aside if a.code.startswith(("GEO", "PIX", "SEL-017"))]
+    cts = [s for s in study.series if s.kind == "CT"]
+    if not pets and (refused_ct or cts):
+        reasons = Counter(f"{a.code} {a.sentence}" for a in refused_ct)
+        text = " ".join(f"{reason} ({n} files)" for reason, n in reasons.most_common(5))
+        text += " ".join(_never(s) for s in cts)
+        error = refusal("SEL-018", kind=NothingUsable, reasons=text.rstrip("."), where=study.source)
+    else:
+        found = Counter(s.kind for s in study.series for _ in s.instances)
+        found.update(a.code for a in study.set_aside)
+        text = ", ".join(f"{n} {_kind_name(kind)}" for kind, n in sorted(found.items()))
+        n = len(study.files)
+        error = refusal(
+            "IDX-018", kind=NothingUsable, n=n, found=text or "nothing", where=study.source
+        )
+    assert isinstance(error, NothingUsable)  # noqa: S101  # for the type checker
+    return error
+
+
+def _never(series: Series) -> str:
+    n, mm = series.grid.shape[0], series.grid.spacing_mm[0]
+    return f"series {series.number} has {n} slices {mm:.1f} mm apart"
+
+
+def _kind_name(kind: str) -> str:
+    return {"PET": "PET images that are never chosen by themselves", "CT": "CT images"}.get(
+        kind, f"files set aside as {kind}"
+    )
+
+
+def _unused(header: Header) -> SetAside:
+    """A DICOM object that is no CT and no PET."""
+    name, fate = kind_of(header.sop_class)
+    if fate == "captured":
+        return _aside(header, "IDX-012", series=header.file.name)
+    problem = {"mask": "IDX-010/mask", "multiframe": "IDX-010/multiframe"}.get(fate, "IDX-010")
+    return _aside(header, problem, file=header.file.name, kind=name)
+
+
+def _aside(header: Header, problem: str, **numbers: object) -> SetAside:
+    return _set_aside(header, code_of(problem), sentence(problem, **numbers))
+
+
+def _set_aside(header: Header, code: str, text: str) -> SetAside:
+    return SetAside(path=header.file.name, code=code, sentence=text, series_uid=header.series_uid)

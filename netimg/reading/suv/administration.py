@@ -1,0 +1,135 @@
+"""When the activity was injected, and whether that can be true."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netimg.reading.suv.decay import apart
+from netimg.reading.suv.notes import refuse
+from netimg.reading.suv.nuclide import LONG_LIVED_S
+from netimg.reading.suv.text import clock, stamp
+
+if TYPE_CHECKING:
+    from netimg.reading.suv.header import Injection
+    from netimg.reading.suv.notes import Notes
+
+_DAY = dt.timedelta(days=1)
+_USUAL_MIN = (10.0, 180.0)
+_LATE_INJECTION_S = 22 * 3600.0
+_LONGEST_S = 6 * 3600.0
+_EARLY = dt.time(3, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """Injection as recorded: a full date-time, or only a time of day."""
+
+    moment: dt.datetime | None
+    time: dt.time
+
+    def before(self, reference: dt.datetime) -> dt.datetime:
+        """Last such time of day at or before ``reference``."""
+        same_day = dt.datetime.combine(reference.date(), self.time)
+        return same_day if same_day <= reference else same_day - _DAY
+
+
+def read(
+    injection: Injection,
+    *,
+    half_life_s: float,
+    offset: str | None,
+    scan: dt.datetime | None,
+    notes: Notes,
+) -> Administration:
+    """Injection time from the header; ``scan`` is the start of the scan.
+
+    Raises
+    ------
+    SUVError
+        SUV-006 missing, SUV-017 zeroed by de-identification, SUV-037 unreadable, SUV-039 a
+        long-lived nuclide without date, SUV-041 two times that differ.
+    """
+    moment = stamp(injection.start_datetime, "injection date-time (0018,1078)", offset=offset)
+    time = clock(injection.start_time, "injection time (0018,1072)")
+    if moment is None and time is None:
+        raise refuse("SUV-006")
+    shown = moment.time() if moment is not None else time
+    assert shown is not None  # noqa: S101  # one of both is there
+    if shown == dt.time(0) and scan is not None and not dt.time(0) < scan.time() <= _EARLY:
+        text = f"injection 00:00:00, scan {scan.time().isoformat('seconds')}"
+        raise refuse("SUV-017", list=text)
+    if moment is not None and time is not None and "+" not in (injection.start_datetime or ""):
+        _agree(moment, time, half_life_s, notes)
+    if moment is None and half_life_s >= LONG_LIVED_S:
+        raise refuse("SUV-039", nuclide=f"a nuclide of {half_life_s / 3600:.1f} h half-life")
+    return Administration(moment, shown)
+
+
+def settle(
+    given: Administration,
+    reference: dt.datetime,
+    *,
+    half_life_s: float,
+    nuclide: str | None,
+    notes: Notes,
+    repair: bool,
+) -> dt.datetime:
+    """Injection as an instant that fits the reference.
+
+    Raises
+    ------
+    SUVError
+        SUV-007 after the scan, SUV-042 too long before it.
+    """
+    short = half_life_s < LONG_LIVED_S
+    longest = min(8 * half_life_s, _LONGEST_S) if short else 8 * half_life_s
+    moment = given.moment
+    if moment is None:
+        moment = given.before(reference)
+        notes.add("SUV-024" if moment.date() < reference.date() else "SUV-045")
+        if (reference - moment).total_seconds() >= _LATE_INJECTION_S:
+            late = (moment + _DAY - reference).total_seconds()
+            raise refuse("SUV-007", minutes=late / 60.0)
+    uptake = (reference - moment).total_seconds()
+    if not 0.0 <= uptake <= longest and short and given.moment is not None and repair:
+        by_clock = given.before(reference)
+        if 0.0 <= (reference - by_clock).total_seconds() <= longest:
+            _say_repaired(moment, by_clock, reference, notes)
+            moment, uptake = by_clock, (reference - by_clock).total_seconds()
+    if uptake < 0:
+        raise refuse("SUV-007", minutes=-uptake / 60.0)
+    if uptake > longest:
+        raise refuse("SUV-042", hours=uptake / 3600.0, nuclide=nuclide or "this nuclide")
+    if short and not _USUAL_MIN[0] * 60 <= uptake <= _USUAL_MIN[1] * 60:
+        usual = f"{_USUAL_MIN[0]:.0f}-{_USUAL_MIN[1]:.0f}"
+        notes.add("SUV-016", minutes=uptake / 60.0, range=usual)
+    return moment
+
+
+def _agree(moment: dt.datetime, time: dt.time, half_life_s: float, notes: Notes) -> None:
+    """Compare the two recorded times of day."""
+    other = dt.datetime.combine(moment.date(), time)
+    seconds = (moment - other).total_seconds()
+    seconds -= 86400.0 * round(seconds / 86400.0)
+    off = apart(seconds, half_life_s)
+    texts = moment.time().isoformat("seconds"), time.isoformat("seconds")
+    if off > 0.05:
+        raise refuse("SUV-041", a=texts[0], b=texts[1])
+    if off > 0.01:
+        taken = f"the date-time {texts[0]}"
+        notes.add("SUV-029/note", a=texts[0], b=texts[1], percent=100.0 * off, taken=taken)
+
+
+def _say_repaired(
+    before: dt.datetime, after: dt.datetime, reference: dt.datetime, notes: Notes
+) -> None:
+    if before - after == _DAY:
+        notes.add("SUV-024")
+        return
+    notes.add(
+        "SUV-017/repaired",
+        list=f"injection {before.isoformat()} and scan {reference.isoformat()}",
+        repaired=after.isoformat(),
+    )

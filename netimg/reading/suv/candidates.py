@@ -1,0 +1,321 @@
+"""Times to which a PET could have been decay-corrected, and which of them it was."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netimg.reading.suv.decay import apart, mean_count_s
+from netimg.reading.suv.notes import refuse
+from netimg.reading.suv.text import clock, day, decimal, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netimg.reading.suv.header import PetSlice
+    from netimg.reading.suv.notes import Notes
+
+_SECOND = dt.timedelta(seconds=1)
+_HALF_DAY = dt.timedelta(hours=12)
+_DAY = dt.timedelta(days=1)
+_ONE_PERCENT, _FIVE_PERCENT = 0.01, 0.05
+_TOGETHER_S = 5.0
+
+EXPLICIT = ("decay_correction_datetime", "ge_scan_datetime", "siemens_decay_datetime")
+"""Candidates that state the decay reference themselves, in order of trust."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What the slices say about time; acquisitions in slice order, None where a slice has none."""
+
+    series: dt.datetime | None
+    acquisitions: tuple[dt.datetime | None, ...]
+    frame_reference_s: tuple[float | None, ...]
+    frame_s: tuple[float | None, ...]
+    ge: bool
+
+    @property
+    def earliest(self) -> dt.datetime | None:
+        """Earliest acquisition of all slices."""
+        return min((a for a in self.acquisitions if a is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A decay reference: which candidate, the instant, and per slice where they differ."""
+
+    method: str
+    at: dt.datetime
+    per_slice: tuple[dt.datetime, ...] | None = None
+
+
+def times_of(slices: Sequence[PetSlice]) -> Times:
+    """Instants of all slices; a missing date is the series', across midnight too."""
+    first = slices[0]
+    series_day = day(first.series_date, "series date (0008,0021)")
+    series_clock = clock(first.series_time, "series time (0008,0031)")
+    series = None
+    if series_day is not None and series_clock is not None:
+        series = dt.datetime.combine(series_day, series_clock)
+    return Times(
+        series=series,
+        acquisitions=tuple(_acquisition(s, series_day, series) for s in slices),
+        frame_reference_s=tuple(
+            _seconds(s.frame_reference_ms, "frame reference time (0054,1300)") for s in slices
+        ),
+        frame_s=tuple(_seconds(s.frame_duration_ms, "frame duration (0018,1242)") for s in slices),
+        ge=is_ge(first.manufacturer),
+    )
+
+
+def is_ge(manufacturer: str | None) -> bool:
+    """Whether frame reference times count to the start of the frame."""
+    text = (manufacturer or "").upper().strip()
+    return text == "GE" or text.startswith(("GE ", "GE_", "GEMS", "GENERAL ELECTRIC"))
+
+
+def explicit(slices: Sequence[PetSlice], times: Times, notes: Notes) -> dict[str, dt.datetime]:
+    """Candidates that state the reference, their dates brought to the acquisitions'."""
+    first = slices[0]
+    found: dict[str, dt.datetime] = {}
+    stated = stamp(
+        first.decay_datetime, "decay correction date-time (0018,9701)", offset=first.timezone
+    )
+    if stated is not None:
+        found["decay_correction_datetime"] = stated
+    for name, private, tag in (
+        ("ge_scan_datetime", first.ge_scan_datetime, "GE scan date-time (0009,xx0D)"),
+        (
+            "siemens_decay_datetime",
+            first.siemens_decay_datetime,
+            "Siemens decay date-time (0071,xx22)",
+        ),
+    ):
+        if private is None:
+            continue
+        if not private.creator_present and not _maker_fits(name, first.manufacturer):
+            continue
+        moment = stamp(private.text, tag, offset=first.timezone)
+        if moment is not None:
+            found[name] = moment
+            if not private.creator_present:
+                notes.add("SUV-049")
+    return {name: _near_scan(moment, name, times, notes) for name, moment in found.items()}
+
+
+def backcomputed(times: Times, half_life_s: float, *, ge: bool) -> tuple[dt.datetime, ...] | None:
+    """Reference per slice from acquisition and frame times; None where a slice lacks one."""
+    moments = []
+    zero = all(value == 0 for value in times.frame_reference_s)
+    for start, offset, frame in zip(
+        times.acquisitions, times.frame_reference_s, times.frame_s, strict=True
+    ):
+        if start is None or offset is None or (frame is None and not ge and not zero):
+            return None
+        into = 0.0 if ge or zero or frame is None else mean_count_s(frame, half_life_s)
+        moments.append(start + dt.timedelta(seconds=into - offset))
+    return tuple(moments)
+
+
+def common(moments: tuple[dt.datetime, ...] | None) -> dt.datetime | None:
+    """Median of per-slice references that agree within 5 s; else None."""
+    if not moments or (max(moments) - min(moments)).total_seconds() > _TOGETHER_S:
+        return None
+    return median(moments)
+
+
+def median(moments: Sequence[dt.datetime]) -> dt.datetime:
+    """Median instant."""
+    start = min(moments)
+    middle = statistics.median((m - start).total_seconds() for m in moments)
+    return start + dt.timedelta(seconds=middle)
+
+
+def choose(
+    found: dict[str, dt.datetime],
+    times: Times,
+    half_life_s: float,
+    notes: Notes,
+) -> Reference:
+    """The reference of policy ``auto`` among the candidates.
+
+    Raises
+    ------
+    SUVError
+        SUV-028 no time at all, SUV-029 times that disagree and nothing decides.
+    """
+    for name in EXPLICIT:
+        if name in found:
+            return Reference(name, found[name])
+    series, back = found.get("series_datetime"), found.get("backcomputed")
+    earliest = times.earliest
+    late = series is not None and earliest is not None and series > earliest + _SECOND
+    if series is not None and not late:
+        return _series_or(series, back, found, times=times, half_life_s=half_life_s, notes=notes)
+    if series is not None and earliest is not None:
+        return _rewritten(series, back, found, times=times, half_life_s=half_life_s, notes=notes)
+    if back is not None:
+        notes.add("SUV-046")
+        return Reference("backcomputed", back)
+    if earliest is not None:
+        notes.add("SUV-047")
+        return Reference("earliest_acquisition", earliest)
+    raise refuse("SUV-028")
+
+
+def _series_or(
+    series: dt.datetime,
+    back: dt.datetime | None,
+    found: dict[str, dt.datetime],
+    *,
+    times: Times,
+    half_life_s: float,
+    notes: Notes,
+) -> Reference:
+    """The series time, unless a better witness contradicts it."""
+    if back is None:
+        notes.add("SUV-046")
+        return Reference("series_datetime", series)
+    witnesses = [back]
+    other = common(backcomputed(times, half_life_s, ge=False)) if times.ge else None
+    if other is not None:
+        witnesses.append(other)
+    off = min(apart((w - series).total_seconds(), half_life_s) for w in witnesses)
+    if off <= _ONE_PERCENT:
+        return Reference("series_datetime", series)
+    off = apart((back - series).total_seconds(), half_life_s)
+    ratio = found.get("philips_ratio")
+    if ratio is not None:
+        for name, moment in (("series_datetime", series), ("backcomputed", back)):
+            if apart((moment - ratio).total_seconds(), half_life_s) <= _ONE_PERCENT:
+                _disagree(series, back, off, notes, taken=name)
+                return Reference(name, moment)
+        raise _refused(series, back, off)
+    earliest = times.earliest
+    starts = {a for a in times.acquisitions if a is not None}
+    if len(starts) >= 2:
+        _disagree(series, back, off, notes, taken="the common origin of the frames")
+        return Reference("backcomputed", back)
+    near = earliest is not None and abs((earliest - series).total_seconds()) <= _TOGETHER_S
+    if near or off <= _FIVE_PERCENT:
+        _disagree(series, back, off, notes, taken="the series time")
+        return Reference("series_datetime", series)
+    raise _refused(series, back, off)
+
+
+def _rewritten(
+    series: dt.datetime,
+    back: dt.datetime | None,
+    found: dict[str, dt.datetime],
+    *,
+    times: Times,
+    half_life_s: float,
+    notes: Notes,
+) -> Reference:
+    """The series time is later than the acquisition: a reconstruction or an export wrote it."""
+    earliest = times.earliest
+    assert earliest is not None  # noqa: S101  # the caller looked
+    minutes = (series - earliest).total_seconds() / 60.0
+    if back is not None and back <= earliest + _SECOND:
+        ratio = found.get("philips_ratio")
+        if ratio is not None:
+            off = apart((back - ratio).total_seconds(), half_life_s)
+            if off > _ONE_PERCENT:
+                raise _refused(back, ratio, off)
+        notes.add("SUV-012", minutes=minutes, method="the origin of the frames")
+        return Reference("backcomputed", back)
+    notes.add("SUV-012", minutes=minutes, method="the earliest acquisition")
+    notes.add("SUV-047")
+    return Reference("earliest_acquisition", earliest)
+
+
+def philips_ratio(
+    slices: Sequence[PetSlice],
+    *,
+    administered: dt.datetime | None,
+    dose_bq: float,
+    weight_kg: float,
+    half_life_s: float,
+) -> dt.datetime | None:
+    """Reference that the scanner's own g/Bq implies; BQML files that carry both factors."""
+    first = slices[0]
+    if first.philips_suv_factor is None or first.philips_activity_factor is None:
+        return None
+    suv = decimal(first.philips_suv_factor.text, "SUV factor (7053,xx00)")
+    activity = decimal(first.philips_activity_factor.text, "activity factor (7053,xx09)")
+    if not suv or not activity or suv < 0 or activity < 0 or administered is None:
+        return None
+    seconds = half_life_s * math.log2(dose_bq * (suv / activity) / (1000.0 * weight_kg))
+    return administered + dt.timedelta(seconds=seconds)
+
+
+def _acquisition(
+    part: PetSlice, series_day: dt.date | None, series: dt.datetime | None
+) -> dt.datetime | None:
+    own = day(part.acquisition_date, "acquisition date (0008,0022)")
+    time = clock(part.acquisition_time, "acquisition time (0008,0032)")
+    if time is None:
+        return stamp(
+            part.acquisition_datetime, "acquisition date-time (0008,002A)", offset=part.timezone
+        )
+    if own is not None:
+        return dt.datetime.combine(own, time)
+    if series_day is None:
+        return stamp(
+            part.acquisition_datetime, "acquisition date-time (0008,002A)", offset=part.timezone
+        )
+    moment = dt.datetime.combine(series_day, time)
+    if series is not None and series - moment > _HALF_DAY:
+        moment += _DAY
+    return moment
+
+
+def _near_scan(moment: dt.datetime, name: str, times: Times, notes: Notes) -> dt.datetime:
+    """The moment, its date replaced by the acquisitions' where it lies far off."""
+    scan = times.earliest or times.series
+    if scan is None or abs(moment - scan) <= _HALF_DAY:
+        return moment
+    same_day = dt.datetime.combine(scan.date(), moment.time())
+    nearest = min((same_day - _DAY, same_day, same_day + _DAY), key=lambda m: abs(m - scan))
+    notes.add(
+        "SUV-017/repaired",
+        list=f"{name} {moment.isoformat()} and scan {scan.isoformat()}",
+        repaired=nearest.isoformat(),
+    )
+    return nearest
+
+
+def _maker_fits(name: str, manufacturer: str | None) -> bool:
+    if name == "ge_scan_datetime":
+        return is_ge(manufacturer)
+    return "SIEMENS" in (manufacturer or "").upper()
+
+
+def _seconds(text: str | None, tag: str) -> float | None:
+    value = decimal(text, tag)
+    return None if value is None else value / 1000.0
+
+
+def _disagree(
+    series: dt.datetime, back: dt.datetime, off: float, notes: Notes, *, taken: str
+) -> None:
+    notes.add(
+        "SUV-029/note",
+        a=f"series time {series.time().isoformat()}",
+        b=f"frame times {back.time().isoformat('seconds')}",
+        percent=100.0 * off,
+        taken=taken,
+    )
+
+
+def _refused(a: dt.datetime, b: dt.datetime, off: float) -> Exception:
+    return refuse(
+        "SUV-029",
+        a=a.time().isoformat("seconds"),
+        b=b.time().isoformat("seconds"),
+        percent=100.0 * off,
+    )

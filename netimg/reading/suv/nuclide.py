@@ -1,0 +1,119 @@
+"""Which nuclide decays with which half-life, and whether the header agrees with itself."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from netimg.reading.suv.notes import refuse
+from netimg.reading.suv.text import decimal
+from netimg.reading.tables import table
+from netimg.reading.tracer import plain
+
+if TYPE_CHECKING:
+    from netimg.reading.suv.header import Injection
+    from netimg.reading.suv.notes import Notes
+
+LONG_LIVED_S = 6 * 3600.0
+"""From this half-life on the injection needs a date."""
+
+_NEAR = 0.02
+_UNITS = (("minutes", 60.0), ("hours", 3600.0), ("days", 86400.0))
+
+
+def half_life_s(injection: Injection, notes: Notes, *, repair: bool) -> tuple[str | None, float]:
+    """Nuclide and the half-life the scanner decayed with, in s.
+
+    The header's half-life is used as it stands where it fits a nuclide that is named.
+
+    Raises
+    ------
+    SUVError
+        SUV-008 another nuclide's half-life, SUV-022 neither half-life nor nuclide, SUV-037.
+    """
+    rows = table("nuclides")
+    named = evidence(injection)
+    said = ", ".join(named)
+    stated = decimal(injection.half_life, "half-life (0018,1075)")
+    if not stated:
+        return _from_table(named, notes, repair=repair)
+    if stated < 0:
+        raise refuse("SUV-008", half_life_s=stated, nuclide=said or "any nuclide")
+    if not named:
+        near = [n for n, row in rows.items() if _fits(stated, row)]
+        name = near[0] if near else None
+        notes.add("SUV-022/only", half_life_s=stated, nuclide=name or "an unknown nuclide")
+        return name, stated
+    for name in named:
+        if _fits(stated, rows[name]):
+            if len(named) > 1:
+                notes.add("SUV-008/codes", nuclide=said)
+            return name, stated
+    for unit, seconds in _UNITS:
+        for name in named:
+            if repair and _fits(stated * seconds, rows[name]):
+                notes.add("SUV-008/unit", half_life_s=stated, nuclide=name, unit=unit)
+                return name, stated * seconds
+    raise refuse("SUV-008", half_life_s=stated, nuclide=said)
+
+
+def evidence(injection: Injection) -> list[str]:
+    """Nuclides that code, meaning and radiopharmaceutical name; each once."""
+    rows = table("nuclides")
+    named = [
+        n for n, row in rows.items() if injection.nuclide_code and injection.nuclide_code in row["codes"]
+    ]  # fmt: skip
+    for text in (injection.nuclide_meaning, injection.tracer):
+        flat = plain(text or "")
+        named += [
+            n
+            for n, row in rows.items()
+            if any(re.search(rf"(?<!\w){re.escape(w)}(?!\w)", flat) for w in row["words"])
+        ]
+    return list(dict.fromkeys(named))
+
+
+def check_branching(
+    injection: Injection, nuclide: str | None, notes: Notes, *, corrected: bool
+) -> None:
+    """Compare the positron fraction with the table; it is never multiplied in.
+
+    Raises
+    ------
+    SUVError
+        SUV-040 for a nuclide with a small fraction whose header states another one.
+    """
+    share = float(table("nuclides")[nuclide]["positron"]) if nuclide else 0.0
+    if nuclide is None or share == 0.0:
+        return
+    stated = decimal(injection.positron_fraction, "positron fraction (0018,1076)")
+    small = share < 0.5
+    if not stated:
+        if small and not corrected:
+            notes.add("SUV-040/note", fraction="(absent)", nuclide=nuclide, table=share)
+        return
+    fraction = stated / 100.0 if stated > 1.0 else stated
+    if abs(fraction / share - 1.0) <= 0.05:
+        return
+    if small and not corrected:
+        raise refuse("SUV-040", fraction=stated, nuclide=nuclide, table=share)
+    if not small and fraction != 1.0:
+        notes.add("SUV-040/note", fraction=f"{stated:g}", nuclide=nuclide, table=share)
+
+
+def gives_positrons(nuclide: str | None) -> bool:
+    """False for a nuclide of SPECT; an unknown one is given the benefit of the doubt."""
+    return nuclide is None or float(table("nuclides")[nuclide]["positron"]) > 0.0
+
+
+def _from_table(named: list[str], notes: Notes, *, repair: bool) -> tuple[str, float]:
+    if not named:
+        raise refuse("SUV-022")
+    if len(named) > 1 or not repair:
+        raise refuse("SUV-008/none", nuclide=", ".join(named))
+    notes.add("SUV-008/table", nuclide=named[0])
+    return named[0], float(table("nuclides")[named[0]]["half_life_s"])
+
+
+def _fits(seconds: float, row: dict[str, float]) -> bool:
+    return abs(seconds / row["half_life_s"] - 1.0) <= _NEAR

@@ -1,0 +1,129 @@
+"""Which tracer a PET shows, from its codes and words: pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netimg.reading.tables import table
+from netimg.study import TracerClass
+
+if TYPE_CHECKING:
+    from netimg.reading.suv.header import Injection
+
+
+@dataclass(frozen=True, slots=True)
+class Tracer:
+    """What a PET shows. ``id`` of ``configs/reading/tracers.toml``, None where not recognised.
+
+    ``why`` is the header's words that decided; ``clash`` names two statements that exclude each
+    other; ``positron`` is False for a nuclide that gives none (SPECT under the PET class).
+    """
+
+    id: str | None
+    name: str | None
+    kind: TracerClass
+    nuclide: str | None
+    why: str
+    clash: tuple[str, str] | None = None
+    positron: bool = True
+
+
+def recognise(
+    injection: Injection | None,
+    *,
+    words: tuple[str, ...] = (),
+    typed: str | None = None,
+) -> Tracer:
+    """Tracer of a PET from its radiopharmaceutical item, then from the words of the series.
+
+    ``typed`` is an id of ``tracers.toml`` given by a person; it wins.
+    """
+    nuclide = nuclide_of(injection)
+    positron = nuclide is None or table("nuclides")[nuclide]["positron"] > 0
+    if typed is not None:
+        row = table("tracers")[typed]
+        return Tracer(
+            typed, row["name"], TracerClass(row["class"]), nuclide, f"{row['name']} (typed)"
+        )
+    if not positron:
+        return Tracer(None, None, TracerClass.UNKNOWN, nuclide, str(nuclide), positron=False)
+    fit, clash, why = _match(injection, words, nuclide)
+    if fit is None:
+        return Tracer(None, None, TracerClass.UNKNOWN, nuclide, why, clash)
+    row = table("tracers")[fit]
+    return Tracer(fit, row["name"], TracerClass(row["class"]), nuclide, why)
+
+
+def nuclide_of(injection: Injection | None) -> str | None:
+    """Nuclide from its code, else the words, else the half-life within 2 %."""
+    if injection is None:
+        return None
+    rows = table("nuclides")
+    for name, row in rows.items():
+        if injection.nuclide_code in row["codes"] and row["codes"]:
+            return str(name)
+    texts = plain(" ".join(filter(None, (injection.nuclide_meaning, injection.tracer))))
+    for name, row in rows.items():
+        if any(_holds(texts, word) for word in row["words"]):
+            return str(name)
+    try:
+        seconds = float(injection.half_life or "nan")
+    except ValueError:
+        return None
+    near = [n for n, row in rows.items() if abs(seconds / row["half_life_s"] - 1) <= 0.02]
+    return str(near[0]) if len(near) == 1 else None
+
+
+def _match(
+    injection: Injection | None, words: tuple[str, ...], nuclide: str | None
+) -> tuple[str | None, tuple[str, str] | None, str]:
+    """Tracer id, contradiction, and the words that decided."""
+    rows = table("tracers")
+    steps: list[str] = []
+    if injection is not None:
+        for name, row in rows.items():
+            if injection.tracer_code in row["codes"] and row["codes"]:
+                return _with_nuclide([str(name)], nuclide, str(injection.tracer_meaning))
+        steps = [t for t in (injection.tracer, injection.tracer_meaning) if t]
+    for text in (*steps, *filter(None, words)):
+        fits = _named(plain(text))
+        if fits:
+            return _with_nuclide(fits, nuclide, text)
+    said = ", ".join(dict.fromkeys((*steps, *filter(None, words)))) or "nothing is said"
+    return None, None, said
+
+
+def _named(text: str) -> list[str]:
+    """Tracer ids whose longest word in the text is as long as any other's."""
+    best, fits = 0, []
+    for name, row in table("tracers").items():
+        longest = max((len(w) for w in row["words"] if _holds(text, w)), default=0)
+        if longest > best:
+            best, fits = longest, [str(name)]
+        elif longest and longest == best:
+            fits.append(str(name))
+    return fits
+
+
+def _with_nuclide(
+    fits: list[str], nuclide: str | None, text: str
+) -> tuple[str | None, tuple[str, str] | None, str]:
+    rows = table("tracers")
+    agree = [f for f in fits if nuclide is None or rows[f]["nuclide"] in ("", nuclide)]
+    if not agree:
+        return None, (text, str(nuclide)), text
+    return agree[0], None, text
+
+
+def plain(text: str) -> str:
+    """Casefolded text without marks and punctuation, single blanks."""
+    flat = unicodedata.normalize("NFKD", text.casefold())
+    flat = "".join(c for c in flat if not unicodedata.combining(c))
+    return " ".join(re.sub(r"[^\w+]+|_", " ", flat).split())
+
+
+def _holds(text: str, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
