@@ -1,0 +1,59 @@
+"""Which doubts touch which number: the small numbered marks beside values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from netimg.finding import Finding
+from netimg.flag import Flag, Severity
+
+_ORDER = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.INFO: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A doubt's number in the list of doubts, and its sentence."""
+
+    number: int
+    sentence: str
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Doubts numbered from 1, the ones that limit the answer first."""
+
+    flags: tuple[Flag, ...]
+    numbers: dict[int, Mark] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, flags: Iterable[Flag]) -> Marks:
+        """Number the doubts of a result."""
+        ordered = tuple(sorted(flags, key=lambda f: _ORDER[f.severity]))
+        numbers = {
+            position: Mark(position + 1, flag.sentence, flag.severity.value)
+            for position, flag in enumerate(ordered)
+        }
+        return cls(ordered, numbers)
+
+    def on(self, *findings: Finding | None) -> list[Mark]:
+        """Marks of the doubts that touch any of these findings."""
+        there = [finding for finding in findings if finding is not None]
+        return [
+            self.numbers[position]
+            for position, flag in enumerate(self.flags)
+            if any(_touches(flag, finding) for finding in there)
+        ]
+
+
+def _touches(flag: Flag, finding: Finding) -> bool:
+    if flag.code in finding.flags:
+        return True
+    names = {finding.name, finding.scope.value, finding.id}
+    return any(touched in names or _tail(touched) in names for touched in flag.touches if touched)
+
+
+def _tail(touched: str) -> str:
+    """Last part of a path like ``lesion.L1.volume_ml``."""
+    return touched.rsplit(".", 1)[-1]

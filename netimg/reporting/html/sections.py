@@ -1,0 +1,326 @@
+"""The sections below the first screen, as plain text for the template."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from netimg.finding import Finding, Scope
+from netimg.lesion import Lesion, LesionType
+from netimg.reporting.colours import css, label_rgb, lesion_rgb
+from netimg.reporting.html.first_screen import View, fact_leaves, home_segment, reasons, why_missing
+from netimg.reporting.html.marks import Marks
+from netimg.reporting.tables import deciding_comparison, source_line, source_text
+from netimg.reporting.words import words
+from netimg.reporting.words.numbers import interval, number, quantity, unit_text
+from netimg.reporting.words.sentences import name_text, value_text
+from netimg.verdict import Status, Verdict
+
+if TYPE_CHECKING:
+    from netimg.result import StudyResult
+
+_DASH = "–"
+_LESION_COLUMNS = (
+    ("volume", "volume_ml"),
+    ("longest", "longest_mm"),
+    ("hu", "hu_mean"),
+)
+_PET_COLUMNS = (
+    ("suv_max", "suv_max"),
+    ("suv_mean", "suv_mean"),
+    ("suv_peak", "suv_peak_sphere"),
+    ("krenning", "krenning"),
+)
+
+
+def lesions(result: StudyResult, marks: Marks) -> View:
+    """The lesion table: identity, place, values of CT and of each PET, pictures by name."""
+    anatomy = result.anatomy
+    prefixes = [
+        pet.tracer_class.value
+        for pet in result.study.pets
+        if any(
+            f.name.startswith(f"{pet.tracer_class.value}_")
+            for f in result.findings.of(Scope.LESION)
+        )
+    ]
+    phrases = words()["lesions"]
+    columns = [(phrases[key], name) for key, name in _LESION_COLUMNS]
+    for prefix in dict.fromkeys(prefixes):
+        tracer = words()["tracer_classes"][prefix] if len(set(prefixes)) > 1 else ""
+        columns += [
+            (f"{phrases[key]} {tracer}".strip(), f"{prefix}_{name}") for key, name in _PET_COLUMNS
+        ]
+    found = result.findings.of(Scope.LESION)
+    there = {f.name for f in found if f.value is not None}
+    columns = [(label, name) for label, name in columns if name in there]
+    rows = [] if anatomy is None else [_lesion(l, result, columns, marks) for l in anatomy.lesions]
+    return {"columns": [label for label, _ in columns], "rows": rows}
+
+
+def _lesion(
+    lesion: Lesion, result: StudyResult, columns: Sequence[tuple[str, str]], marks: Marks
+) -> View:
+    own = {f.name: f for f in result.findings.of(Scope.LESION, lesion.id)}
+    phrases = words()["lesions"]
+    notes = [phrases[f"status_{lesion.status.value}"]]
+    if lesion.type is not LesionType.METASTASIS:
+        notes.insert(0, words()["types"][lesion.type.value])
+    if not lesion.counts:
+        notes.append(phrases["not_counted"])
+    return {
+        "id": lesion.id,
+        "colour": css(lesion_rgb(lesion)),
+        "notes": ", ".join(notes),
+        "segment": home_segment(result, lesion.id) or _DASH,
+        "cells": [_cell(own.get(name)) for _, name in columns],
+        "marks": marks.on(*own.values()),
+        "confidence": "" if lesion.confidence is None else f"{100 * lesion.confidence:.0f} %",
+    }
+
+
+def _cell(finding: Finding | None) -> View:
+    """A value with its interval and the number it is sorted by."""
+    if finding is None or finding.value is None:
+        why = "" if finding is None else why_missing(finding)
+        return {"text": _DASH, "unit": "", "interval": "", "sort": "", "why": why}
+    value = finding.value
+    if isinstance(value, bool | str | tuple):
+        text = "; ".join(value) if isinstance(value, tuple) else value_text(value, finding.unit)
+        return {"text": text, "unit": "", "interval": "", "sort": text, "why": ""}
+    return {
+        "text": number(value, finding.unit),
+        "unit": unit_text(finding.unit),
+        "interval": interval(finding),
+        "sort": repr(float(value)),
+        "why": "",
+    }
+
+
+def segments(result: StudyResult) -> list[View]:
+    """Volumes and burden per Couinaud segment; empty where no segments are known."""
+    order = {name: position for position, name in enumerate(_SEGMENTS)}
+    ids = {f.id for f in result.findings.of(Scope.SEGMENT) if f.value is not None}
+    rows = []
+    for segment in sorted(ids, key=lambda s: order.get(s, len(order))):
+        own = {f.name: f for f in result.findings.of(Scope.SEGMENT, segment)}
+        names = ("volume_ml", "tumour_volume_ml", "burden_pct", "lesion_count")
+        code = order.get(segment, 0) + 11
+        rows.append(
+            {
+                "id": segment,
+                "colour": css(label_rgb(code)),
+                "cells": [_cell(own.get(name)) for name in names],
+            }
+        )
+    return rows
+
+
+_SEGMENTS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
+
+
+def plans(result: StudyResult) -> list[View]:
+    """Each plan: what leaves, what stays, remnant and clearance."""
+    phrases = words()["plans"]
+    rows = []
+    for plan in result.plans.plans:
+        own = {f.name: f for f in plan.findings}
+        names = ("flr_ml", "sflr_pct", "clearance_volume_pct", "residual_tumour_ml")
+        local = [
+            phrases["margin"].format(
+                method=phrases.get(t.method, t.method),
+                lesion=t.lesion,
+                margin=quantity(t.margin_mm, "mm"),
+            )
+            for t in plan.local
+        ]
+        rows.append(
+            {
+                "name": plan.name,
+                "approach": phrases.get(f"approach_{plan.approach}", plan.approach),
+                "resected": ", ".join(plan.resected) or _DASH,
+                "retained": ", ".join(plan.retained) or _DASH,
+                "local": "; ".join(local) or _DASH,
+                "cells": [_cell(own.get(name)) for name in names],
+            }
+        )
+    return rows
+
+
+def criteria(result: StudyResult) -> View:
+    """Every verdict with its value, threshold, distance, source and what is missing."""
+    assessment = result.assessment
+    counts = {status.value: assessment.count(status) for status in Status}
+    return {
+        "intro": words()["criteria"]["intro"].format(**counts),
+        "rows": [_verdict(v) for v in assessment.verdicts],
+        "certainties": list(words()["certainty"].values()),
+    }
+
+
+def _verdict(verdict: Verdict) -> View:
+    phrases = words()["criteria"]
+    nearest = deciding_comparison(verdict)
+    unit = verdict.unit or (nearest.unit if nearest else "")
+    threshold = nearest.threshold if nearest else None
+    same = nearest is not None and verdict.value == nearest.value
+    scope = phrases["patient"] if verdict.scope == "patient" else verdict.scope
+    review = phrases["draft"]
+    if verdict.review != "draft":
+        review = phrases["reviewed"].format(review=verdict.review)
+    notes = [phrases["approximate"]] if verdict.approximate else []
+    return {
+        "id": verdict.id,
+        "profile": verdict.profile,
+        "question": verdict.question,
+        "scope": scope,
+        "status": verdict.status.value,
+        "status_text": words()["status"][verdict.status.value],
+        "value": value_text(verdict.value, unit, threshold if same else None) or _DASH,
+        "threshold": _threshold(nearest) if nearest else _DASH,
+        "distance": _distance(nearest) if nearest else _DASH,
+        "missing": reasons(verdict.reasons),
+        "certainty": verdict.certainty,
+        "review": review,
+        "sources": [source_line(source) for source in verdict.sources],
+        "rationale": verdict.rationale,
+        "notes": notes,
+    }
+
+
+_SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
+
+
+def _threshold(comparison: Any) -> str:  # noqa: ANN401  # a Comparison
+    if comparison.threshold is None:
+        return _DASH
+    sign = _SIGNS.get(comparison.op, comparison.op)
+    return f"{sign} {value_text(comparison.threshold, comparison.unit)}".strip()
+
+
+def _distance(comparison: Any) -> str:  # noqa: ANN401  # a Comparison
+    """Value minus threshold, with its sign, never rounded to nothing."""
+    if comparison.distance is None:
+        return _DASH
+    text = quantity(float(comparison.distance), comparison.unit, threshold=0.0)
+    return f"+{text}" if comparison.distance > 0 else text
+
+
+def flags(marks: Marks) -> list[View]:
+    """Every doubt, numbered, with what it bears on."""
+    phrases = words()["flag"]
+    return [
+        {
+            "number": mark.number,
+            "code": flag.code,
+            "severity": phrases[f"severity_{flag.severity.value}"],
+            "level": flag.severity.value,
+            "sentence": flag.sentence,
+            "touches": ", ".join(name_text(t) for t in flag.touches) or phrases["whole"],
+        }
+        for flag, mark in zip(marks.flags, marks.numbers.values(), strict=True)
+    ]
+
+
+def facts(result: StudyResult, day0: dt.date | None = None) -> list[View]:
+    """Clinical facts as they were entered, with date, age in days and who gave them.
+
+    Parameters
+    ----------
+    day0
+        Where given, dates are shown as days from it (privacy).
+    """
+    given = result.facts
+    if given is None:
+        return []
+    rows = []
+    for name, value in fact_leaves(given.entered):
+        entry: Mapping[str, Any] = value if isinstance(value, Mapping) else {"value": value}
+        date = _date(entry.get("date"))
+        rows.append(
+            {
+                "name": name_text(name),
+                "key": name,
+                "value": _fact_value(entry),
+                "date": _date_text(date, day0),
+                "age": _age_text(date, given.assessment_date),
+                "by": str(entry.get("by", "")),
+            }
+        )
+    return rows
+
+
+def _fact_value(entry: Mapping[str, Any]) -> str:
+    value = entry.get("value")
+    if isinstance(value, list | tuple):
+        return "; ".join(_item(item) for item in value) or str(words()["report"]["none"])
+    unit = str(entry.get("unit", ""))
+    text = value_text(value, "") if isinstance(value, bool) else str(value)
+    return text if unit in ("", "1") else f"{text} {unit}"
+
+
+def _item(item: Any) -> str:  # noqa: ANN401  # an entry of a list of facts
+    if isinstance(item, Mapping):
+        return ", ".join(f"{key} {value}" for key, value in item.items())
+    return str(item)
+
+
+def _date(value: object) -> dt.date | None:
+    if isinstance(value, dt.date):
+        return value
+    return dt.date.fromisoformat(value) if isinstance(value, str) and value else None
+
+
+def _date_text(date: dt.date | None, day0: dt.date | None) -> str:
+    if date is None:
+        return ""
+    if day0 is None:
+        return date.isoformat()
+    return str(words()["facts"]["day"].format(days=(date - day0).days))
+
+
+def _age_text(date: dt.date | None, assessed: dt.date | None) -> str:
+    if date is None or assessed is None:
+        return ""
+    return str(words()["facts"]["days"].format(days=(assessed - date).days))
+
+
+def findings(result: StudyResult, marks: Marks) -> list[View]:
+    """Every finding of every scope, for the long table."""
+    planned = [f for p in (*result.plans.plans, *result.plans.territories) for f in p.findings]
+    known = {f.key for f in result.findings}
+    rows = [*result.findings, *(f for f in planned if f.key not in known)]
+    return [
+        {
+            "name": f.name,
+            "of": f.id or f.scope.value,
+            "cell": _cell(f),
+            "method": f.method,
+            "source": source_text(f.source),
+            "marks": marks.on(f) if f.flags else [],
+        }
+        for f in rows
+    ]
+
+
+def methods(result: StudyResult) -> list[str]:
+    """How the numbers came about, in sentences, for what is in this study."""
+    phrases = words()["methods"]
+    chosen = []
+    manifest = result.manifest
+    if result.anatomy is not None:
+        kinds = {origin.kind for origin in result.anatomy.origins.values()}
+        if "model" in kinds and manifest is not None and manifest.model:
+            model = manifest.model
+            chosen.append(phrases["model"].format(model=model, id=model.split()[0]))
+        if kinds - {"model"}:
+            chosen.append(phrases["person"])
+        chosen += [phrases["volume"], phrases["diameter"]]
+    if any(pet.suv is not None and pet.suv.possible for pet in result.study.pets):
+        chosen.append(phrases["suv"])
+    if result.anatomy is not None:
+        chosen.append(phrases["interval"])
+    if result.assessment.verdicts:
+        chosen.append(phrases["criteria"])
+    return chosen

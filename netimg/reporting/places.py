@@ -1,0 +1,72 @@
+"""Where lesions lie on the grid: boxes, centroids and the slice that shows each best.
+
+Bookkeeping for pictures and tables, not measures: a diameter or a volume is a finding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from netimg.anatomy import Anatomy
+    from netimg.study import Series, Study
+
+Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""First index and one past the last, along z, y, x."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where one lesion lies.
+
+    ``slice_index`` is the slice along array axis z with the largest area of the lesion (the lower
+    one of equals); ``box`` and ``slice_index`` are indices of the anatomy's grid.
+    """
+
+    lesion: str
+    box: Box
+    centroid_lps_mm: tuple[float, float, float]
+    slice_index: int
+
+
+def lesion_places(anatomy: Anatomy) -> dict[str, Place]:
+    """Place of each lesion that has voxels, by its id."""
+    import cc3d
+
+    labels = anatomy.lesion_labels.labels
+    if not anatomy.lesions:
+        return {}
+    found = cc3d.statistics(np.ascontiguousarray(labels))
+    places = {}
+    for lesion in anatomy.lesions:
+        if lesion.number >= len(found["voxel_counts"]) or not found["voxel_counts"][lesion.number]:
+            continue
+        slices = found["bounding_boxes"][lesion.number]
+        box: Box = tuple((int(s.start), int(s.stop)) for s in slices)  # type: ignore[assignment]  # three axes
+        areas = np.count_nonzero(labels[slices] == lesion.number, axis=(1, 2))
+        point = anatomy.grid.to_world(found["centroids"][lesion.number][None])[0]
+        places[lesion.id] = Place(
+            lesion=lesion.id,
+            box=box,
+            centroid_lps_mm=(float(point[0]), float(point[1]), float(point[2])),
+            slice_index=box[0][0] + int(np.argmax(areas)),
+        )
+    return places
+
+
+def instance_number(series: Series | None, slice_index: int) -> int | None:
+    """DICOM instance number of a slice of a series, None where it is not said."""
+    if series is None:
+        return None
+    found = (i.instance_number for i in series.instances if i.z_index == slice_index)
+    return next(found, None)
+
+
+def anatomy_series(study: Study, anatomy: Anatomy) -> Series | None:
+    """The series whose grid the masks lie on: the CT, else a PET."""
+    candidates = ([study.ct] if study.ct else []) + list(study.pets)
+    same = (s for s in candidates if s.grid.same_as(anatomy.grid, tol_mm=0.01))
+    return next(same, None)

@@ -1,0 +1,162 @@
+"""Phrases with numbers in them: what stands beside pictures, verdicts and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from netimg.reporting.words import words
+from netimg.reporting.words.numbers import quantity
+from netimg.volume import Quantity
+
+if TYPE_CHECKING:
+    from netimg.anatomy import Anatomy
+    from netimg.finding import Finding
+    from netimg.reporting.pictures.draw import Window
+    from netimg.reporting.pictures.planes import Turned
+    from netimg.study import Series
+    from netimg.verdict import Reason
+
+
+def listed(items: Sequence[str], most: int = 6) -> str:
+    """``L1, L2 and L3``; past ``most`` the rest is counted.
+
+    Examples
+    --------
+    >>> listed(["L1", "L2", "L3"]), listed(["L1"]), listed(["a", "b", "c"], most=2)
+    ('L1, L2 and L3', 'L1', 'a, b and 1 more')
+    """
+    if len(items) > most:
+        items = [*items[:most], f"{len(items) - most} more"]
+    head, last = items[:-1], items[-1] if items else ""
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def slice_number(turned: Turned, axis: int, index: int) -> int:
+    """Number of a plane for a reader: from 1, along the array's own axis."""
+    return turned.array_index(axis, index) + 1
+
+
+def slice_caption(
+    turned: Turned, axis: int, index: int, instance: int | None = None
+) -> str:
+    """The line inside a picture: slice, instance, position."""
+    phrases = words()["pictures"]
+    letter = "S" if axis == 0 else "P"
+    position = f"{letter} {turned.position_mm(axis, index):.0f} mm".replace("-", "\u2212")
+    name = phrases["slice_short"].format(index=slice_number(turned, axis, index))
+    parts = [name] if axis == 0 else []
+    if instance is not None:
+        parts.append(phrases["instance"].format(number=instance))
+    return "  ".join([*parts, position])
+
+
+def slice_alt(turned: Turned, axis: int, index: int, lesions: Sequence[str], window: str) -> str:
+    """Alternative text of an outlined slice."""
+    phrases = words()["pictures"]
+    kind = "axial" if axis == 0 else "coronal"
+    letter = "S" if axis == 0 else "P"
+    position = f"{letter} {turned.position_mm(axis, index):.0f} mm".replace("-", "\u2212")
+    on = phrases["lesions_on"].format(lesions=listed(lesions)) if lesions else ""
+    name = phrases["slice"].format(
+        index=slice_number(turned, axis, index), count=turned.shape[axis]
+    )
+    return str(
+        phrases[kind].format(
+            window=window,
+            name=name,
+            position=position,
+            lesions=on or (phrases["no_lesions_on"] if axis == 0 else ""),
+        )
+    )
+
+
+def montage_alt(kind: str, count: int, anatomy: Anatomy | None) -> str:
+    """Alternative text of a montage."""
+    phrase = words()["pictures"][f"montage_{kind}"]
+    lesions = len(anatomy.lesions) if anatomy is not None else 0
+    return str(phrase.format(count=count, lesions=lesions))
+
+
+def window_text(window: Window, quantity_shown: Quantity) -> str:
+    """``window 50/400 HU``, or the grey scale of a PET."""
+    phrases = words()["pictures"]
+    if quantity_shown is Quantity.HU:
+        level, width = (window.low + window.high) / 2, window.high - window.low
+        return str(phrases["window"].format(level=f"{level:g}", width=f"{width:g}"))
+    top = top_text(window.high, quantity_shown)
+    return str(phrases["grey_scale"].format(top=top))
+
+
+def top_text(top: float, quantity_shown: Quantity) -> str:
+    """Top of a PET's grey scale with what it measures."""
+    if quantity_shown is Quantity.SUV_BW:
+        return f"SUV {top:g}"
+    return f"{top:.3g} {quantity_shown.value}"
+
+
+def lesion_ct_alt(lesion: str, turned: Turned, plane: int, size: Finding | None) -> str:
+    """Alternative text of a lesion's CT thumbnail."""
+    index = slice_number(turned, 0, plane)
+    text = f", {quantity(size.number, size.unit)}" if size and size.number is not None else ""
+    return str(words()["pictures"]["lesion_ct"].format(lesion=lesion, index=index, finding=text))
+
+
+def lesion_pet_alt(
+    lesion: str, top: float, quantity_shown: Quantity, uptake: Finding | None
+) -> str:
+    """Alternative text of a lesion's PET thumbnail."""
+    found = uptake.number if uptake else None
+    text = "" if found is None else f", SUVmax {quantity(found, 'g/mL')}"
+    phrase = words()["pictures"]["lesion_pet"]
+    return str(phrase.format(lesion=lesion, top=top_text(top, quantity_shown), finding=text))
+
+
+def mip_alt(pet: Series, view: str, top: float, quantity_shown: Quantity, lesions: int) -> str:
+    """Alternative text of a projection."""
+    phrases = words()["pictures"]
+    key = "mip_one_lesion" if lesions == 1 else "mip_lesions"
+    outlines = phrases[key].format(count=lesions) if lesions else ""
+    return str(
+        phrases["mip"].format(
+            tracer=pet_name(pet),
+            view=phrases[view],
+            top=top_text(top, quantity_shown),
+            lesions=outlines,
+        )
+    )
+
+
+def mip_caption(pet: Series, view: str, top: float, quantity_shown: Quantity) -> str:
+    """The line under a projection."""
+    phrases = words()["pictures"]
+    return f"{pet_name(pet)}, {phrases[view]}, 0 to {top_text(top, quantity_shown)}"
+
+
+def pet_name(pet: Series) -> str:
+    """``SSTR PET`` or ``FDG PET``."""
+    return str(words()["tracer_classes"][pet.tracer_class.value])
+
+
+def reason_text(reason: Reason) -> str:
+    """A reason code as a reader sees it: ``albumin is missing``."""
+    phrases = words()["reasons"]
+    phrase = phrases.get(reason.code, phrases["other"])
+    return str(phrase.format(code=reason.code, what=name_text(reason.what)))
+
+
+def name_text(name: str) -> str:
+    """A finding's or fact's name as a reader knows it; itself where no phrase is set."""
+    return str(words()["names"].get(name, name.replace("_", " ")))
+
+
+def value_text(value: object, unit: str, threshold: object = None) -> str:
+    """A verdict's value: a rounded number, or a label as it is."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(words()["report"]["yes" if value else "no"])
+    if isinstance(value, int | float):
+        limit = float(threshold) if isinstance(threshold, int | float) else None
+        return quantity(value, unit, threshold=limit)
+    return str(value)
