@@ -8,7 +8,7 @@ from typing import Protocol
 
 from netimg.assessment import grammar, known, logic
 from netimg.assessment.criterion import Criterion, Interval, Table
-from netimg.assessment.grammar import Expr, Parameter
+from netimg.assessment.grammar import Compare, Expr, In, Is, Parameter
 from netimg.assessment.known import Known
 from netimg.assessment.logic import Answer, Truth
 from netimg.assessment.vocabulary import vocabulary
@@ -77,12 +77,12 @@ class Evaluator:
     def _judge(self, rule: Criterion, subject: str) -> Judgement:
         gate = logic.TRUE
         if rule.applies_if is not None:
-            gate = self._answer(rule.applies_if, rule, subject)
+            gate = self.answer(rule.applies_if, rule, subject)
         if rule.table is not None:
             answer, label = self._table(rule.table, rule, subject)
         else:
             answer, label = self._expression(rule, subject), None
-        value = label
+        value: float | str | bool | None = label
         if rule.value not in (None, "label"):
             value = self.evidence.fact(str(rule.value), subject).shown
         if gate.truth is Truth.UNKNOWN:
@@ -95,33 +95,37 @@ class Evaluator:
         if rule.expr is None:
             msg = f"rule {rule.id} has neither expression nor table"
             raise ValueError(msg)
-        return self._answer(rule.expr, rule, subject)
+        return self.answer(rule.expr, rule, subject)
 
-    def _answer(self, expr: Expr, rule: Criterion, subject: str) -> Answer:
+    def answer(self, expr: Expr, rule: Criterion, subject: str = "") -> Answer:
+        """Answer to an expression of a rule."""
         match expr:
-            case grammar.Compare():
-                return self._compare(expr.fact, expr.op, self._threshold(expr.threshold), subject)
-            case grammar.Is():
-                answer = known.says_yes(self.evidence.fact(expr.fact, subject))
-                return self._noted(expr.fact, "is", "true", answer, subject)
-            case grammar.In():
-                answer = known.is_among(self.evidence.fact(expr.fact, subject), expr.values)
-                return self._noted(expr.fact, "in", ", ".join(expr.values), answer, subject)
-            case grammar.Rule():
-                return self._reference(expr, rule, subject)
-            case grammar.All():
-                return logic.conjunction([self._answer(p, rule, subject) for p in expr.parts])
-            case grammar.Any():
-                return logic.disjunction([self._answer(p, rule, subject) for p in expr.parts])
+            case grammar.All() | grammar.Any() | grammar.AtLeast():
+                parts = [self.answer(part, rule, subject) for part in expr.parts]
+                return _combined(expr, parts)
             case grammar.Not():
-                return logic.negation(self._answer(expr.part, rule, subject))
-            case grammar.AtLeast():
-                parts = [self._answer(p, rule, subject) for p in expr.parts]
-                return logic.at_least(expr.count, parts)
+                return logic.negation(self.answer(expr.part, rule, subject))
             case grammar.Case():
                 return self._case(expr, rule, subject)
             case grammar.Quantified():
                 return self._quantified(expr, rule)
+            case grammar.Rule():
+                return self._reference(expr, rule, subject)
+            case _:
+                return self._leaf(expr, subject)
+
+    def _leaf(self, expr: Compare | Is | In, subject: str) -> Answer:
+        """Answer to a question about one fact."""
+        found = self.evidence.fact(expr.fact, subject)
+        match expr:
+            case Compare():
+                return self._compare(expr.fact, expr.op, self._threshold(expr.threshold), subject)
+            case Is():
+                answer = known.says_yes(found)
+                return self._noted(expr.fact, "is", "true", answer, subject)
+            case In():
+                answer = known.is_among(found, expr.values)
+                return self._noted(expr.fact, "in", ", ".join(expr.values), answer, subject)
 
     def _threshold(self, threshold: float | Parameter) -> float:
         if isinstance(threshold, Parameter):
@@ -161,12 +165,12 @@ class Evaluator:
         if selector.value is None or selector.doubts:
             reasons = selector.reasons | selector.doubts
             self._noted(expr.fact, "in", words, logic.unknown(reasons), subject)
-            branches = [self._answer(part, rule, subject) for _, part in expr.branches]
+            branches = [self.answer(part, rule, subject) for _, part in expr.branches]
             return logic.alternatives(branches, reasons)
         for value, part in expr.branches:
             if known.is_among(selector, (value,)).truth is Truth.TRUE:
                 self._noted(expr.fact, "in", value, logic.TRUE, subject)
-                return self._answer(part, rule, subject)
+                return self.answer(part, rule, subject)
         return logic.unknown({Reason("not_classifiable", expr.fact)})
 
     def _quantified(self, expr: grammar.Quantified, rule: Criterion) -> Answer:
@@ -174,14 +178,14 @@ class Evaluator:
             lesions = self.evidence.lesions()
             if lesions is None:
                 return logic.unknown({known.missing("lesions")})
-            answers = [self._answer(expr.part, rule, name) for name in lesions]
+            answers = [self.answer(expr.part, rule, name) for name in lesions]
             every = expr.quantifier == "every_lesion"
             return logic.conjunction(answers) if every else logic.disjunction(answers)
         staged = expr.quantifier == _STAGED
         plans = self.evidence.plans(staged=staged)
         if not plans:
             return logic.unknown({known.missing("plans.staged" if staged else "plans")})
-        return logic.disjunction([self._answer(expr.part, rule, name) for name in plans])
+        return logic.disjunction([self.answer(expr.part, rule, name) for name in plans])
 
     def _reference(self, expr: grammar.Rule, rule: Criterion, subject: str) -> Answer:
         given = self.evidence.told(str(expr)[1:], subject)
@@ -193,7 +197,7 @@ class Evaluator:
     def _table(self, table: Table, rule: Criterion, subject: str) -> tuple[Answer, str | None]:
         if table.fact is not None:
             return self._intervals(table, table.fact, subject)
-        answers = [self._answer(row.when, rule, subject) for row in table.rows]
+        answers = [self.answer(row.when, rule, subject) for row in table.rows]
         for row, answer in zip(table.rows, answers, strict=True):
             if answer.truth is Truth.TRUE:
                 return logic.TRUE, row.label
@@ -221,6 +225,16 @@ class Evaluator:
         else:
             self._noted(fact, "in", shown, answer, subject)
         return answer, label
+
+
+def _combined(expr: grammar.All | grammar.Any | grammar.AtLeast, parts: list[Answer]) -> Answer:
+    match expr:
+        case grammar.All():
+            return logic.conjunction(parts)
+        case grammar.Any():
+            return logic.disjunction(parts)
+        case grammar.AtLeast():
+            return logic.at_least(expr.count, parts)
 
 
 def _labels(rows: Sequence[Interval]) -> str:

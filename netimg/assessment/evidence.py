@@ -24,10 +24,13 @@ WITH_INDETERMINATE = "_with_indeterminate"
 _REGIONS = {
     "blood_pool_mean": "blood_pool", "liver_mean": "liver_reference", "spleen_mean": "spleen",
 }  # fmt: skip
+_ROOTS = {"liver_volume_ml": "segments_ml"}
+"""What is missing where a finding is: never a derived fact."""
 _READS = {
     "burden_pct": ("liver_volume_ml", "tumour_volume_ml"),
     "functional_liver_ml": ("liver_volume_ml", "tumour_volume_ml"),
 }
+_CT = ("ct", "liver")
 _PLAN_READS = ("liver_volume_ml", "tumour_volume_ml", "segments_ml", "segment", "plan")
 _PET_READS = ("pet", "sstr", "sstr_suv_max", "sstr_suv_mean", "liver_reference", "krenning")
 
@@ -179,9 +182,9 @@ class PatientEvidence:
         if tallied and (self._is_retyped() or finding is None):
             known = self._tally(name)
         else:
-            known = self._of_finding(finding, name)
+            known = self._of_finding(finding, _ROOTS.get(name, name))
         if finding is None or finding.source.kind != "person":
-            known = self._doubted(known, (name, *_READS.get(name, ())), finding)
+            known = self._doubted(known, (name, *_CT, *_READS.get(name, ())), finding)
         return self._with_error(known, name, finding if not tallied or finding else None)
 
     def _found(self, name: str) -> Finding | None:
@@ -248,7 +251,7 @@ class PatientEvidence:
             return self._krenning_visual(lesion)
         finding = self._by_key.get((Scope.LESION.value, lesion, name))
         known = self._of_finding(finding, f"lesions.{lesion}.{name}")
-        known = self._doubted(known, (name, lesion, Scope.LESION.value), finding)
+        known = self._doubted(known, (name, lesion, *_CT, Scope.LESION.value), finding)
         return self._with_error(known, f"lesion.{name}", finding)
 
     def _pet_state(self) -> frozenset[Reason]:
@@ -307,7 +310,7 @@ class PatientEvidence:
         known = self._of_finding(finding, f"plan.{name}")
         person = finding is not None and finding.source.kind == "person"
         if not person:
-            known = self._doubted(known, (name, *_PLAN_READS), finding)
+            known = self._doubted(known, (name, *_CT, *_PLAN_READS), finding)
         return self._with_error(known, f"plan.{name}", finding)
 
     def _of_plan(self, plan: Plan, name: str) -> Finding | None:

@@ -68,7 +68,8 @@ class Given:
 
 
 def _is_staged(plan: Mapping[str, Any]) -> bool:
-    return plan.get("approach", "one_stage") != "one_stage"
+    approach: str = plan.get("approach", "one_stage")
+    return approach != "one_stage"
 
 
 def run_examples(

@@ -11,7 +11,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -66,11 +66,12 @@ def problems(tree: Mapping[str, Any], *, with_image: bool) -> list[Problem]:
         Whether an image measures what it can; such facts are then refused.
     """
     found = list(dict.fromkeys(_of_schema(tree, with_image=with_image)))
-    if any(p.code in (FACT_KEY, FACT_TYPE, FACT_MISSING) for p in found):
-        broken = {p.path for p in found}
-        found += [p for p in _of_values(tree, with_image=with_image) if p.path not in broken]
-        return found
-    return [*found, *_of_values(tree, with_image=with_image), *_of_lesions(tree, with_image)]
+    broken = {p.path for p in found}
+    found += [p for p in _of_values(tree, with_image=with_image) if p.path not in broken]
+    for group, check in _GROUPS:
+        if not any(path.partition(".")[0] in group for path in broken):
+            found += check(tree, with_image)
+    return found
 
 
 def fact_paths() -> tuple[str, ...]:
@@ -132,26 +133,39 @@ def _of_schema(tree: Mapping[str, Any], *, with_image: bool) -> Iterator[Problem
 
 def _translated(error: ValidationError, *, with_image: bool) -> Iterator[Problem]:
     """One schema error in the words of the code table."""
+    instance: Any = error.instance
     path = ".".join(map(str, error.absolute_path))
     at = path or "the file"
     if error.validator == "anyOf":
-        branch = 1 if isinstance(error.instance, Mapping) else 0
+        branch = 1 if isinstance(instance, Mapping) else 0
         for inner in error.context or ():
             if inner.relative_schema_path[0] == branch:
                 yield from _translated(inner, with_image=with_image)
     elif error.validator == "additionalProperties":
-        known = tuple(error.schema.get("properties", {}))
-        for key in sorted(set(error.instance) - set(known)):
+        known = _known_keys(error)
+        for key in sorted(set(instance) - set(known)):
             yield _not_a_fact(f"{path}.{key}".lstrip("."), key, known, path)
     elif error.validator == "required":
-        for key in error.validator_value:
-            if key not in error.instance:
+        for key in _listed(error):
+            if key not in instance:
                 yield Problem(FACT_MISSING, f"{path}.{key}".lstrip("."), f"{at} needs {key}")
     elif error.validator == "pattern" and _DATES.search(path):
-        sentence = f"{path} = {error.instance!r} is not a date (YYYY-MM-DD)"
+        sentence = f"{path} = {instance!r} is not a date (YYYY-MM-DD)"
         yield Problem(FACT_DATE, path, sentence)
     else:
-        yield Problem(FACT_TYPE, path, f"{at} is {_shown(error.instance)}, wanted {_wanted(error)}")
+        yield Problem(FACT_TYPE, path, f"{at} is {_shown(instance)}, wanted {_wanted(error)}")
+
+
+def _known_keys(error: ValidationError) -> tuple[str, ...]:
+    """Keys that belong where an unknown one stands."""
+    schema = error.schema
+    return tuple(schema.get("properties", {})) if isinstance(schema, Mapping) else ()
+
+
+def _listed(error: ValidationError) -> tuple[str, ...]:
+    """Words of the schema that an error is about."""
+    words = error.validator_value
+    return tuple(map(str, words)) if isinstance(words, Sequence) else ()
 
 
 def _not_a_fact(path: str, key: str, known: Sequence[str], parent: str) -> Problem:
@@ -175,7 +189,7 @@ def _shown(value: object) -> str:
 def _wanted(error: ValidationError) -> str:
     value = error.validator_value
     if error.validator == "enum":
-        return "one of " + ", ".join(map(str, value))
+        return "one of " + ", ".join(_listed(error))
     if error.validator == "const":
         return f'"{value}"'
     kinds = {
@@ -272,26 +286,27 @@ def _of_number(path: str, value: float) -> Iterator[Problem]:
             yield Problem(FACT_RANGE, path, sentence)
 
 
-def _of_lesions(tree: Mapping[str, Any], with_image: bool) -> Iterator[Problem]:  # noqa: FBT001  # passed on
-    """Names that must be unique or exist, and lesions that must fit into their segments."""
+def _of_lesions(tree: Mapping[str, Any], with_image: bool) -> Iterator[Problem]:
+    """Names that must be unique, lesions that must have a size and fit into their segments."""
     lesions = tree.get("lesions", [])
-    ids = [str(lesion["id"]) for lesion in lesions]
-    names = [str(plan["name"]) for plan in tree.get("plans", [])]
-    for kind, given in (("lesions", ids), ("plans", names)):
-        for name in sorted({n for n in given if given.count(n) > 1}):
-            yield Problem(LES_TWICE, kind, f"two {kind} are called {name}")
-    yield from _of_plans(tree)
+    yield from _twice("lesions", [str(lesion["id"]) for lesion in lesions])
     if with_image:
         return
     for k, lesion in enumerate(lesions):
         if "longest_mm" not in lesion:
             path = f"lesions.{k}"
             yield Problem(FACT_MISSING, f"{path}.longest_mm", f"{path} needs longest_mm")
-    yield from _unknown_lesions(tree, ids)
     yield from _overflow(tree)
 
 
-def _of_plans(tree: Mapping[str, Any]) -> Iterator[Problem]:
+def _twice(group: str, names: Sequence[str]) -> Iterator[Problem]:
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield Problem(LES_TWICE, group, f"two {group} are called {name}")
+
+
+def _of_plans(tree: Mapping[str, Any], with_image: bool) -> Iterator[Problem]:  # noqa: ARG001  # one of the groups
+    """Plans with one name each, that say which segments leave."""
+    yield from _twice("plans", [str(plan["name"]) for plan in tree.get("plans", [])])
     known = tuple(load_toml("configs", "planning", "templates.toml")["templates"])
     for k, plan in enumerate(tree.get("plans", [])):
         path = f"plans.{k}"
@@ -309,7 +324,11 @@ def _of_plans(tree: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(FACT_TYPE, f"{path}.template", sentence)
 
 
-def _unknown_lesions(tree: Mapping[str, Any], ids: Sequence[str]) -> Iterator[Problem]:
+def _of_names(tree: Mapping[str, Any], with_image: bool) -> Iterator[Problem]:
+    """Lesions that plans and PETs name; with an image they are known only later."""
+    if with_image:
+        return
+    ids = [str(lesion["id"]) for lesion in tree.get("lesions", [])]
     named = [
         (f"plans.{k}.local.{i}.lesion", str(local["lesion"]))
         for k, plan in enumerate(tree.get("plans", []))
@@ -346,3 +365,30 @@ def _overflow(tree: Mapping[str, Any]) -> Iterator[Problem]:
                 f"lesions of {name} are larger than {name} ({used_ml:g} mL in {room_ml:g} mL)"
             )
             yield Problem(LES_OVERFLOW, "lesions", sentence)
+
+
+def _of_operator(tree: Mapping[str, Any], with_image: bool) -> Iterator[Problem]:  # noqa: ARG001  # one of the groups
+    """Operator parameters that a facts file overrides: they exist, and fit."""
+    table = load_toml("configs", "profiles", "op.toml")
+    for name, value in tree.get("op", {}).items():
+        path = f"op.{name}"
+        if name not in table["op"]:
+            yield _not_a_fact(path, name, tuple(table["op"]), "op")
+            continue
+        usual, words = table["op"][name], table["choices"].get(name)
+        both_numbers = is_number(usual) and is_number(value)
+        fits = value in words if words else both_numbers or type(usual) is type(value)
+        if not fits:
+            wanted = f"one of {', '.join(words)}" if words else f"as in {usual}"
+            yield Problem(FACT_TYPE, path, f"{path} is {_shown(value)}, wanted {wanted}")
+
+
+_GROUPS: tuple[
+    tuple[tuple[str, ...], Callable[[Mapping[str, Any], bool], Iterator[Problem]]], ...
+] = (
+    (("lesions", "segments_ml", "liver_ml"), _of_lesions),
+    (("plans",), _of_plans),
+    (("lesions", "plans", "pet"), _of_names),
+    (("op",), _of_operator),
+)
+"""Checks that look at several keys at once, and the parts of the tree that must be sound first."""

@@ -33,14 +33,13 @@ def findings_from_facts(facts: Facts) -> Findings:
     lesions = facts.get("lesions")
     segments_ml: Mapping[str, float] = facts.get("segments_ml") or {}
     approximate = facts.get("segments.source") == "approximate"
-    items: list[Finding] = []
-    for name in segments_ml:
-        items.append(
-            Finding(
-                name="volume_ml", value=float(segments_ml[name]), unit="mL", scope=Scope.SEGMENT,
-                id=name, source=_TYPED, approximate=approximate,
-            )
-        )  # fmt: skip
+    items = [
+        Finding(
+            name="volume_ml", value=float(size_ml), unit="mL", scope=Scope.SEGMENT, id=name,
+            source=_TYPED, approximate=approximate,
+        )
+        for name, size_ml in segments_ml.items()
+    ]  # fmt: skip
     for lesion in lesions or ():
         items += _lesion(lesion)
     items += _totals(facts)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -38,7 +38,7 @@ _VALUE = re.compile(r"[A-Za-z0-9_.+-]+\Z")
 class GrammarError(ValueError):
     """An expression that cannot be read: what is wrong, at which character (from 1)."""
 
-    def __init__(self, what: str, at: int) -> None:
+    def __init__(self, *, what: str, at: int) -> None:
         super().__init__(f"{what} (character {at})")
 
 
@@ -185,7 +185,9 @@ def parse(text: str) -> Expr:
         If it is not in the grammar, longer than 4000 characters or nested deeper than 32.
     """
     if len(text) > MAX_CHARACTERS:
-        raise GrammarError(f"{len(text)} characters, at most {MAX_CHARACTERS}", MAX_CHARACTERS)
+        raise GrammarError(
+            what=f"{len(text)} characters, at most {MAX_CHARACTERS}", at=MAX_CHARACTERS
+        )
     parser = _Parser(text)
     tree = parser.expr(1)
     parser.end()
@@ -219,7 +221,7 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
             at = len(text) - len(text[position:].lstrip())
-            raise GrammarError(f"{text[at]!r} is not part of the grammar", at + 1)
+            raise GrammarError(what=f"{text[at]!r} is not part of the grammar", at=at + 1)
         kind = match.lastgroup
         found.append(_Token(kind, match[kind], match.start(kind) + 1))
         position = match.end()
@@ -241,7 +243,9 @@ class _Parser:
         """Take the next token, which must be of one of these kinds or texts."""
         token = self._peek()
         if wanted and token.kind not in wanted and token.text not in wanted:
-            raise GrammarError(f"{token.text} where {' or '.join(wanted)} belongs", token.at)
+            raise GrammarError(
+                what=f"{token.text} where {' or '.join(wanted)} belongs", at=token.at
+            )
         self._next += 1
         return token
 
@@ -256,12 +260,12 @@ class _Parser:
         """Nothing may be left."""
         token = self._peek()
         if token.kind != "end":
-            raise GrammarError(f"{token.text} after the end of the expression", token.at)
+            raise GrammarError(what=f"{token.text} after the end of the expression", at=token.at)
 
     def expr(self, depth: int) -> Expr:
         token = self._peek()
         if depth > MAX_DEPTH:
-            raise GrammarError(f"nested deeper than {MAX_DEPTH}", token.at)
+            raise GrammarError(what=f"nested deeper than {MAX_DEPTH}", at=token.at)
         if token.kind == "rule":
             name, _, profile = self._take().text[1:].partition("@")
             return Rule(name, profile)
@@ -274,33 +278,37 @@ class _Parser:
         return tree
 
     def _call(self, name: str, token: _Token, depth: int) -> Expr:
-        if name == "is":
-            return Is(self._name())
-        if name == "in":
-            fact = self._name()
-            self._take(",")
-            return In(fact, self._values())
-        if name == "case":
-            return self._case(depth)
-        if name == "not":
-            return Not(self.expr(depth + 1))
+        """What stands between the brackets of ``name(...)``."""
         if name in QUANTIFIERS:
             return Quantified(name, self.expr(depth + 1))
-        if name == "at_least":
-            return self._at_least(depth)
-        if name in ("all", "any"):
-            parts = self._parts(depth)
-            return All(parts) if name == "all" else Any(parts)
-        raise GrammarError(f"{name}(...) is not part of the grammar", token.at)
+        forms: dict[str, Callable[[int], Expr]] = {
+            "all": lambda depth: All(self._parts(depth)),
+            "any": lambda depth: Any(self._parts(depth)),
+            "not": lambda depth: Not(self.expr(depth + 1)),
+            "is": lambda _: Is(self._name()),
+            "in": lambda _: self._in(),
+            "at_least": self._at_least,
+            "case": self._case,
+        }
+        if name not in forms:
+            raise GrammarError(what=f"{name}(...) is not part of the grammar", at=token.at)
+        return forms[name](depth)
+
+    def _in(self) -> In:
+        fact = self._name()
+        self._take(",")
+        return In(fact, self._values())
 
     def _at_least(self, depth: int) -> AtLeast:
         token = self._take("word")
         if not token.text.isdigit() or int(token.text) < 1:
-            raise GrammarError(f"{token.text} where a count from 1 belongs", token.at)
+            raise GrammarError(what=f"{token.text} where a count from 1 belongs", at=token.at)
         self._take(",")
         parts = self._parts(depth)
         if int(token.text) > len(parts):
-            raise GrammarError(f"at least {token.text} of {len(parts)} is never true", token.at)
+            raise GrammarError(
+                what=f"at least {token.text} of {len(parts)} is never true", at=token.at
+            )
         return AtLeast(int(token.text), parts)
 
     def _parts(self, depth: int) -> tuple[Expr, ...]:
@@ -317,7 +325,7 @@ class _Parser:
             token = self._peek()
             value = self._value()
             if value in dict(branches):
-                raise GrammarError(f"{value} stands twice", token.at)
+                raise GrammarError(what=f"{value} stands twice", at=token.at)
             self._take("arrow")
             branches.append((value, self.expr(depth + 1)))
             if not self._skip(";"):
@@ -326,7 +334,7 @@ class _Parser:
     def _name(self) -> str:
         token = self._take("word")
         if not _NAME.match(token.text):
-            raise GrammarError(f"{token.text} is not a name", token.at)
+            raise GrammarError(what=f"{token.text} is not a name", at=token.at)
         return token.text
 
     def _values(self) -> tuple[str, ...]:
@@ -340,7 +348,7 @@ class _Parser:
     def _value(self) -> str:
         token = self._take("word")
         if not _VALUE.match(token.text):
-            raise GrammarError(f"{token.text} is not a value", token.at)
+            raise GrammarError(what=f"{token.text} is not a value", at=token.at)
         return token.text
 
     def _threshold(self) -> float | Parameter:
@@ -348,5 +356,5 @@ class _Parser:
         if token.kind == "param":
             return Parameter(token.text[1:])
         if not _NUMBER.match(token.text) or not math.isfinite(float(token.text)):
-            raise GrammarError(f"{token.text} is not a number", token.at)
+            raise GrammarError(what=f"{token.text} is not a number", at=token.at)
         return float(token.text)

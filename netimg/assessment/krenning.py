@@ -57,8 +57,10 @@ def krenning(
 def _scores(suvmax: Known, references: Mapping[str, Known]) -> tuple[set[int], set[Reason]]:
     """Possible scores, and the reasons of the references that separate them."""
     above = [_is_above(suvmax, references[r]) for r in REFERENCES]
-    choices = [(True, False) if answer is None else (answer,) for answer in above]
-    scores = {_score(*combination) for combination in itertools.product(*choices)}
+    choices: list[tuple[bool, ...]] = [
+        (True, False) if answer is None else (answer,) for answer in above
+    ]
+    scores = {_score(combination) for combination in itertools.product(*choices)}
     reasons: set[Reason] = set()
     for k, reference in enumerate(REFERENCES):
         if above[k] is None and _separates(choices, k):
@@ -79,7 +81,9 @@ def _is_above(suvmax: Known, reference: Known) -> bool | None:
     return value > level and not equal(value, level)
 
 
-def _score(above_blood: bool, above_liver: bool, above_spleen: bool) -> int:  # noqa: FBT001  # three answers
+def _score(above: tuple[bool, ...]) -> int:
+    """Score of the answers to `REFERENCES`."""
+    above_blood, above_liver, above_spleen = above
     if above_liver:
         return 4 if above_spleen else 3
     return 2 if above_blood else 1
@@ -90,6 +94,6 @@ def _separates(choices: list[tuple[bool, ...]], position: int) -> bool:
     others = [c for k, c in enumerate(choices) if k != position]
     for combination in itertools.product(*others):
         before, after = combination[:position], combination[position:]
-        if _score(*before, True, *after) != _score(*before, False, *after):
+        if _score((*before, True, *after)) != _score((*before, False, *after)):
             return True
     return False

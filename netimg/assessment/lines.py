@@ -15,14 +15,14 @@ _SKIP = re.compile(
 
 
 def toml_lines(text: str) -> dict[str, int]:
-    """Line, from 1, of every key by its dotted path: ``plans.0.name``.
+    r"""Line, from 1, of every key by its dotted path: ``plans.0.name``.
 
     Keys of inline tables inside arrays carry their position, as in ``table.rows.2.label``. A text
     that is not TOML gives what could be found.
 
     Examples
     --------
-    >>> toml_lines('a = 1\\n[b]\\nc = [\\n  { d = 2 },\\n]')
+    >>> toml_lines('a = 1\n[b]\nc = [\n  { d = 2 },\n]')
     {'a': 1, 'b': 2, 'b.c': 3, 'b.c.0': 4, 'b.c.0.d': 4}
     """
     return _Scanner(text).scan()

@@ -46,7 +46,7 @@ def unknown(reasons: Iterable[Reason]) -> Answer:
     return Answer(Truth.UNKNOWN, frozenset(reasons))
 
 
-def of(value: bool) -> Answer:  # noqa: FBT001  # the value itself
+def of(value: bool) -> Answer:  # the value itself
     """Answer of a plain truth value."""
     return TRUE if value else FALSE
 

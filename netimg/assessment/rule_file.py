@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netimg.assessment import grammar
 from netimg.assessment.criterion import SIGNS, Criterion, criterion_of
-from netimg.assessment.grammar import GrammarError
+from netimg.assessment.grammar import Expr, GrammarError
 from netimg.assessment.lines import nearest_line, toml_lines
 from netimg.assessment.tables import table_problems
 from netimg.assessment.vocabulary import vocabulary
@@ -101,16 +102,19 @@ def _of_schema(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _sentences(error: ValidationError) -> Iterator[tuple[str, str]]:
     """(key, sentence) of a schema error."""
+    instance: Any = error.instance
     here = f"{error.absolute_path[-1]}: " if error.absolute_path else ""
     if error.validator == "additionalProperties":
-        known = tuple(error.schema["properties"])
-        for key in sorted(set(error.instance) - set(known)):
+        schema: Any = error.schema
+        known = tuple(schema["properties"])
+        for key in sorted(set(instance) - set(known)):
             near = difflib.get_close_matches(key, known, n=1)
             hint = f", nearest {near[0]}" if near else ""
             yield key, f"{key} is not a key of a rule file{hint}"
     elif error.validator == "required":
-        for key in error.validator_value:
-            if key not in error.instance:
+        wanted: Any = error.validator_value
+        for key in wanted:
+            if key not in instance:
                 yield "", f"{key} is missing"
     elif error.validator == "oneOf":
         yield "", f"{here}not one of the forms it may have"
@@ -239,10 +243,21 @@ def _of_kinds(rule: Criterion) -> Iterator[tuple[str, str]]:
         wanted = {"Compare": word.is_number, "Is": word.unit == "bool"}.get(kind, True)
         if not wanted:
             yield "expr", f"{expr} does not fit {name}, which is {word.unit}"
-        named = [v for v, _ in expr.branches] if kind == "Case" else getattr(expr, "values", ())
+        named = _named_words(expr)
         for value in named:
             if word.words and value not in word.words:
                 yield "expr", f"{name} is never {value}; it is one of {', '.join(word.words)}"
+
+
+def _named_words(expr: Expr) -> tuple[str, ...]:
+    """Words that an expression asks a fact for."""
+    match expr:
+        case grammar.Case():
+            return tuple(value for value, _ in expr.branches)
+        case grammar.In():
+            return expr.values
+        case _:
+            return ()
 
 
 def _of_parameters(rule: Criterion, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -263,7 +278,8 @@ def _of_examples(rule: Criterion) -> Iterator[tuple[str, str]]:
     for status in sorted(wanted - expected):
         yield "example", f"there is no example for {status}"
     if rule.table is not None:
-        labels = {r.label for r in (*rule.table.intervals, *rule.table.rows)}
+        labels = {row.label for row in rule.table.intervals}
+        labels |= {row.label for row in rule.table.rows}
         shown = {e.value for e in rule.examples if e.expect == "met"}
         for label in sorted(labels - {str(v) for v in shown}):
             yield "example", f"there is no example for label {label}"

@@ -9,9 +9,13 @@ from typing import Any
 
 from netimg.assessment import grammar
 from netimg.assessment.criterion import Criterion, Interval, Table
-from netimg.assessment.grammar import Expr, Parameter
+from netimg.assessment.evaluate import Evaluator
+from netimg.assessment.examples import Given
+from netimg.assessment.grammar import Parameter
 from netimg.assessment.known import holds
+from netimg.assessment.logic import Truth
 from netimg.assessment.vocabulary import vocabulary
+from netimg.verdict import Status
 
 MAX_COMBINATIONS = 50_000
 
@@ -56,6 +60,9 @@ def probes(fact: str, edges: Sequence[float]) -> tuple[float, ...]:
 
 def _of_rows(rule: Criterion, table: Table, parameters: Mapping[str, Any]) -> Iterator[str]:
     """Exactly one row of a table of expressions is true in every case that can occur."""
+    if any(isinstance(expr, grammar.Quantified) for expr in rule.expressions()):
+        yield "a quantifier has no place in a table"
+        return
     cases = _cases(rule, parameters)
     size = math.prod(len(values) for values in cases.values())
     if size > MAX_COMBINATIONS:
@@ -63,7 +70,9 @@ def _of_rows(rule: Criterion, table: Table, parameters: Mapping[str, Any]) -> It
         return
     for values in itertools.product(*cases.values()):
         case = dict(zip(cases, values, strict=True))
-        rows = [row.label for row in table.rows if _is_true(row.when, case, parameters)]
+        evaluator = Evaluator(Given(case, parameters), _never)
+        answers = [(row.label, evaluator.answer(row.when, rule)) for row in table.rows]
+        rows = [label for label, answer in answers if answer.truth is Truth.TRUE]
         if len(rows) != 1:
             shown = ", ".join(f"{name} = {value}" for name, value in case.items())
             what = f"overlap: {' and '.join(rows)}" if rows else "gap"
@@ -88,8 +97,14 @@ def _cases(rule: Criterion, parameters: Mapping[str, Any]) -> dict[str, tuple[An
                 branches = tuple(value for value, _ in expr.branches)
                 cases[expr.fact] = _words(expr.fact, branches, cases.get(expr.fact, ()))
             case grammar.Rule():
-                cases[str(expr)] = (True, False)
+                cases[str(expr)] = (Status.MET.value, Status.NOT_MET.value)
     return cases | {fact: probes(fact, sorted(found)) for fact, found in edges.items()}
+
+
+def _never(name: str, profile: str, seen_from: str) -> Criterion:
+    """Every reference is told: no rule is looked up."""
+    msg = f"{name}@{profile} is asked from {seen_from} and not told"
+    raise ValueError(msg)
 
 
 def _words(fact: str, named: Sequence[str], before: Sequence[str]) -> tuple[str, ...]:
@@ -100,30 +115,3 @@ def _words(fact: str, named: Sequence[str], before: Sequence[str]) -> tuple[str,
 
 def _number(threshold: float | Parameter, parameters: Mapping[str, Any]) -> float:
     return float(parameters[threshold.name]) if isinstance(threshold, Parameter) else threshold
-
-
-def _is_true(expr: Expr, case: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
-    """Two-valued truth where every fact is known."""
-    match expr:
-        case grammar.Compare():
-            return holds(case[expr.fact], expr.op, _number(expr.threshold, parameters))
-        case grammar.Is():
-            return bool(case[expr.fact])
-        case grammar.In():
-            return case[expr.fact] in expr.values
-        case grammar.Rule():
-            return bool(case[str(expr)])
-        case grammar.Not():
-            return not _is_true(expr.part, case, parameters)
-        case grammar.All():
-            return all(_is_true(p, case, parameters) for p in expr.parts)
-        case grammar.Any():
-            return any(_is_true(p, case, parameters) for p in expr.parts)
-        case grammar.AtLeast():
-            return sum(_is_true(p, case, parameters) for p in expr.parts) >= expr.count
-        case grammar.Case():
-            chosen = [part for value, part in expr.branches if value == case[expr.fact]]
-            return bool(chosen) and _is_true(chosen[0], case, parameters)
-        case grammar.Quantified():
-            msg = f"{expr.quantifier} has no place in a table"
-            raise ValueError(msg)

@@ -72,7 +72,7 @@ def liver_model(findings: Findings, facts: Facts | None) -> LiverModel:
     sizes = {f.id: f.number for f in findings.of(Scope.SEGMENT) if f.name == "volume_ml"}
     segments_ml = {s: float(sizes.get(s) or 0.0) for s in SEGMENTS}
     known = any(v is not None for v in sizes.values())
-    reasons = () if known else ("missing_input:segments_ml",)
+    reasons: tuple[str, ...] = () if known else (_no_segments(findings),)
     lesions: tuple[LesionModel, ...] = ()
     if known:
         lesions, missing = _lesions(findings, types)
@@ -86,6 +86,14 @@ def liver_model(findings: Findings, facts: Facts | None) -> LiverModel:
         is_measured=any(f.source.kind != "person" for f in findings),
         doubts=tuple(sorted({code for f in parts for code in f.flags})),
     )
+
+
+def _no_segments(findings: Findings) -> str:
+    """Why there are no segments: no liver at all, or a liver that was not divided."""
+    liver = findings.get("liver_volume_ml") or findings.get("liver_volume_ml", Scope.LIVER)
+    if liver is not None and liver.reason:
+        return liver.reason
+    return "missing_input:segments_ml"
 
 
 def _lesions(

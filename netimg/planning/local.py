@@ -19,7 +19,7 @@ def shell_ml(lesion_ml: float, margin_mm: float) -> float:
     >>> round(shell_ml(15.0, 10.0), 3)
     52.828
     """
-    radius_cm = (3 * lesion_ml / (4 * math.pi)) ** (1 / 3)
+    radius_cm: float = (3 * lesion_ml / (4 * math.pi)) ** (1 / 3)
     whole = 4 / 3 * math.pi * (radius_cm + margin_mm / 10) ** 3
     return whole - 4 / 3 * math.pi * radius_cm**3
 
