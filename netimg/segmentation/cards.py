@@ -46,6 +46,7 @@ _ID = re.compile(r"[a-z0-9][a-z0-9_-]{2,40}")
 _CODE_SUFFIXES = (".pt", ".pth", ".ts", ".onnx", ".pkl", ".bin", ".h5", ".hdf5", ".ckpt")
 _CALL = re.compile(r"(\w+)\(([^)]*)\)")
 
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Card:
     """A validated model card.
@@ -66,6 +67,15 @@ class Card:
     phases_covered: tuple[str, ...]
     postprocess: Mapping[str, float]
     tree: Mapping[str, Any] = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal cards have the same bytes in the same folder."""
+        same = isinstance(other, Card) and self.hash == other.hash
+        return same and self.folder == other.folder  # type: ignore[attr-defined]  # a Card
+
+    def __hash__(self) -> int:
+        """Hash of the card's bytes: loaded networks are kept by it."""
+        return hash((self.hash, self.folder))
 
     @property
     def mb(self) -> float:
@@ -215,7 +225,7 @@ def verify_card(card: Card) -> tuple[str, ...]:
     ModelError
         MDL-003 to MDL-006, or SEG-108 if the networks do not give what the card says.
     """
-    from netimg.segmentation.monai_net import self_test
+    from netimg.segmentation.networks import self_test
 
     lines = [f"{card.id} {card.version}: card ok"]
     for stage in card.stages:
@@ -309,20 +319,22 @@ def _check_size(card: Card, stage: Stage) -> None:
 
 def _stage(path: Path, tree: Mapping[str, Any]) -> Stage:
     """Stage of a tree that fits the schema."""
-    plain = {
+    plain: dict[str, Any] = {
         key: tree[key]
         for key in ("name", "weights", "sha256", "bytes", "dtype_stored", "overlap", "activation",
                     "blend", "sigma_scale", "fixed_patch", "pad_hu", "patch_invariant")
         if key in tree
     }  # fmt: skip
-    tuples = {
+    tuples: dict[str, Any] = {
         key: tuple(tree[key])
         for key in ("spacing_mm", "patch", "multiple", "margin", "inputs", "clip_hu")
         if key in tree
     }
     for key, kind in (("crop", Crop), ("outside", Outside), ("statistics", Statistics)):
         if key in tree:
-            values = {k: tuple(v) if isinstance(v, list) else v for k, v in tree[key].items()}
+            values: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in tree[key].items()
+            }
             plain[key] = kind(**values)
     normalise = tree["normalise"]
     temperature = tree.get("temperature", 1.0)

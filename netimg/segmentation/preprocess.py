@@ -66,24 +66,25 @@ def upright(values: FloatZYX, grid: Grid) -> Upright:
         Grid that ``values`` lies on.
     """
     matrix = grid.matrix
-    axes = max(
+    a, b, c = max(
         permutations(range(3)),
         key=lambda order: sum(abs(matrix[row, k]) for row, k in zip(_ROWS, order, strict=True)),
     )
-    flips = tuple(bool(matrix[row, k] < 0) for row, k in zip(_ROWS, axes, strict=True))
+    axes = (a, b, c)
+    flips = (bool(matrix[2, a] < 0), bool(matrix[1, b] < 0), bool(matrix[0, c] < 0))
     corner = np.zeros((1, 3))
     for k, flip in zip(axes, flips, strict=True):
         corner[0, k] = grid.shape[k] - 1 if flip else 0
     signs = np.where(flips, -1.0, 1.0)
     turned = replace(
         grid,
-        shape=tuple(grid.shape[k] for k in axes),
-        spacing_mm=tuple(grid.spacing_mm[k] for k in axes),
+        shape=(grid.shape[a], grid.shape[b], grid.shape[c]),
+        spacing_mm=(grid.spacing_mm[a], grid.spacing_mm[b], grid.spacing_mm[c]),
         origin_lps_mm=tuple(grid.to_world(corner)[0].tolist()),
-        directions=tuple(map(tuple, (matrix[:, list(axes)] * signs).tolist())),
+        directions=(matrix[:, list(axes)] * signs).tolist(),
     )
     view = _flipped(values.transpose(axes), flips)
-    return Upright(values=view, grid=turned, axes=axes, flips=flips)  # type: ignore[arg-type]
+    return Upright(values=view, grid=turned, axes=axes, flips=flips)
 
 
 def _flipped(array: NDArray[Any], flips: tuple[bool, ...]) -> NDArray[Any]:
@@ -109,7 +110,8 @@ def levelled(source: Upright, *, pad_hu: float = -1024.0) -> Upright:
 
 def stretched(grid: Grid, shape: tuple[int, int, int]) -> Grid:
     """Grid of another shape over the same field of view, outer faces kept."""
-    spacing = tuple(n * s / m for n, s, m in zip(grid.shape, grid.spacing_mm, shape, strict=True))
+    z, y, x = (n * s / m for n, s, m in zip(grid.shape, grid.spacing_mm, shape, strict=True))
+    spacing = (z, y, x)
     first = [(t / s - 1) / 2 for t, s in zip(spacing, grid.spacing_mm, strict=True)]
     origin = grid.to_world(np.array([first]))[0]
     return replace(grid, shape=shape, spacing_mm=spacing, origin_lps_mm=tuple(origin.tolist()))
@@ -176,8 +178,10 @@ def onto(
     for first in range(0, target.shape[0], SLAB):
         last = min(first + SLAB, target.shape[0])
         part = target.crop((first, 0, 0), (last, *target.shape[1:]))
-        slab = _straight(values, source, part, outside) if straight else _turned(
-            values, source, part, outside
+        slab = (
+            _straight(values, source, part, outside)
+            if straight
+            else _turned(values, source, part, outside)
         )
         yield first, last, slab
 

@@ -18,7 +18,7 @@ Keys of a stage beyond the obvious:
     Normalisation statistics are recorded on that many tiles with most of the label, averaged and
     then kept (networks that normalise over their patch).
 ``golden``
-    Mean and SD of the float32 output (before the activation) on `monai_net.golden_input`.
+    Mean and SD of the float32 output (before the activation) on `networks.golden_input`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,172 @@
+"""A person's masks, or another tool's, in place of the model.
+
+Files are opened by ``netimg.reading.masks``; here masks on one grid become an Anatomy.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netimg.anatomy import LABEL_NAMES, SEGMENT_CODES, Anatomy
+from netimg.errors import MSK_004, MaskError
+from netimg.flag import Flag, Severity
+from netimg.segmentation.contract import LESIONS
+from netimg.volume import LabelMap, Mask
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from netimg.anatomy import Origin
+    from netimg.geometry import Grid
+
+SEGMENTS = (*SEGMENT_CODES, 141, 142)
+"""Label codes of Couinaud segments, IVa and IVb included."""
+
+LIVER_CODES = (1, 2, *SEGMENTS, 61, 62, 63, 65)
+"""Label codes that together are the liver."""
+
+OUTSIDE_MM = 5.0
+"""Lesion voxels farther than this from the liver are reported (MSK-013)."""
+
+
+def anatomy_from_masks(
+    grid: Grid,
+    *,
+    liver: Mask | None = None,
+    lesions: Mask | LabelMap | None = None,
+    segments: LabelMap | None = None,
+    labels: LabelMap | None = None,
+    no_lesions: bool = False,
+    origins: Mapping[str, Origin] | None = None,
+) -> Anatomy:
+    """Anatomy from given masks on one grid.
+
+    Parameters
+    ----------
+    grid
+        Grid of all masks: the CT's, or the PET's where there is no CT with a liver.
+    liver
+        Whole liver, with its lesions. Without it: the union of `LIVER_CODES` in ``labels``, or of
+        the segments; without those the Anatomy has lesions only.
+    lesions
+        A mask, or a label map with one label per lesion; else code 2 of ``labels``.
+    segments
+        Couinaud segments by label code; else those of ``labels``.
+    labels
+        Codes of `netimg.anatomy.LABEL_NAMES`; what is neither liver, lesion nor segment becomes
+        organs.
+    no_lesions
+        A person says that there are none.
+    origins
+        Where each part came from (``liver``, ``lesions``, ``segments``, ``organs``).
+
+    Raises
+    ------
+    MaskError
+        MSK-004 if a liver is given and holds no voxel.
+    ValueError
+        If nothing is given, a mask lies on another grid, or ``no_lesions`` contradicts a mask.
+    """
+    for part in (liver, lesions, segments, labels):
+        if part is not None and not part.grid.same_as(grid, tol_mm=0.1):
+            message = f"a mask on {part.grid} was given for {grid}"
+            raise ValueError(message)
+    if labels is not None:
+        present = set(labels.present())
+        if liver is None and present & set(LIVER_CODES):
+            liver = Mask(voxels=np.isin(labels.labels, LIVER_CODES), grid=grid)
+        if lesions is None and 2 in present and not no_lesions:
+            lesions = labels.mask(2)
+        if segments is None and present & set(SEGMENTS):
+            segments = _only(labels, SEGMENTS)
+    if liver is None and segments is not None:
+        liver = Mask(voxels=np.isin(segments.labels, SEGMENTS), grid=grid)
+    if liver is not None and liver.is_empty:
+        raise MaskError(
+            MSK_004,
+            what="the liver mask is empty.",
+            todo="Give a mask with a liver in it, or leave --liver-mask out.",
+        )
+    if no_lesions and lesions is not None:
+        message = "lesions were given together with no_lesions"
+        raise ValueError(message)
+    flags = () if lesions is None else _lesion_flags(lesions, liver)
+    if no_lesions:
+        lesions = Mask(voxels=np.zeros(grid.shape, dtype=bool), grid=grid)
+    return Anatomy.from_masks(
+        liver,
+        lesions,
+        segments=segments,
+        organs=None if labels is None else _organs(labels),
+        origins=origins,
+        flags=flags,
+    )
+
+
+def _organs(labels: LabelMap) -> LabelMap | None:
+    """What is neither liver, lesion nor segment; None where nothing is left."""
+    taken = {1, 2, *SEGMENTS}
+    codes = [code for code in labels.present() if code not in taken]
+    return _only(labels, codes) if codes else None
+
+
+def _only(labels: LabelMap, codes: Collection[int]) -> LabelMap:
+    """Label map with some codes kept."""
+    keep = np.isin(labels.labels, list(codes))
+    names = {code: LABEL_NAMES[code] for code in labels.present() if code in LABEL_NAMES}
+    return LabelMap(
+        labels=np.where(keep, labels.labels, np.uint16(0)),
+        grid=labels.grid,
+        names={code: name for code, name in names.items() if code in codes},
+    )
+
+
+def _lesion_flags(lesions: Mask | LabelMap, liver: Mask | None) -> tuple[Flag, ...]:
+    """Empty lesion mask (MSK-004), lesions away from the liver (MSK-013)."""
+    inside = lesions.voxels if isinstance(lesions, Mask) else lesions.labels > 0
+    if not inside.any():
+        sentence = "The lesion mask is empty: taken as no lesions."
+        return (Flag(code="MSK-004", severity=Severity.INFO, sentence=sentence, touches=LESIONS),)
+    if liver is None:
+        return ()
+    outside_ml = _outside_ml(inside & ~liver.voxels, liver)
+    if outside_ml == 0:
+        return ()
+    return (
+        Flag(
+            code="MSK-013",
+            severity=Severity.MEDIUM,
+            sentence=f"{outside_ml:.1f} mL of lesions lie more than {OUTSIDE_MM:.0f} mm outside "
+            "the liver.",
+            value=outside_ml,
+            threshold=0.0,
+            touches=LESIONS,
+        ),
+    )
+
+
+def _outside_ml(beyond: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], liver: Mask) -> float:
+    """Volume of voxels farther than `OUTSIDE_MM` from the liver."""
+    import edt
+
+    points = np.argwhere(beyond)
+    if not len(points):
+        return 0.0
+    grid = liver.grid
+    reach = np.array([math.ceil(OUTSIDE_MM / s) + 1 for s in grid.spacing_mm])
+    low = np.maximum(points.min(axis=0) - reach, 0)
+    box = tuple(
+        slice(int(a), int(b)) for a, b in zip(low, points.max(axis=0) + reach + 1, strict=True)
+    )
+    away = edt.edt(
+        np.ascontiguousarray(~liver.voxels[box]),
+        anisotropy=grid.spacing_mm,
+        black_border=False,
+        parallel=1,
+    )
+    # A distance within the box that meets no liver at all is 0 or infinite: far in both cases.
+    far = (away > OUTSIDE_MM) if liver.voxels[box].any() else np.ones(away.shape, dtype=bool)
+    return float(np.count_nonzero(beyond[box] & far)) * grid.voxel_ml

@@ -1,0 +1,381 @@
+"""One pass of a CT through the stages of a card, by a plan that is fixed beforehand."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netimg.errors import SEG_109, NothingUsable
+from netimg.flag import Flag, Severity
+from netimg.segmentation.networks import (
+    PRECISION_ERROR_MAX,
+    Forward,
+    NotFiniteError,
+    activate,
+    load_network,
+    pad_values,
+    precision_error,
+    record,
+    tile_of,
+)
+from netimg.segmentation.preprocess import at_spacing, box_around, levelled, onto, upright
+from netimg.segmentation.protocol import Prediction
+from netimg.segmentation.slide import slide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import torch
+    from numpy.typing import NDArray
+
+    from netimg.arrays import MaskZYX
+    from netimg.geometry import Grid
+    from netimg.progress import Progress
+    from netimg.segmentation.cards import Card
+    from netimg.segmentation.preprocess import Upright
+    from netimg.segmentation.protocol import RunPlan, StagePlan
+    from netimg.segmentation.stages import Stage
+    from netimg.volume import Volume
+
+LIVER, LESION = 1, 2
+NEAR_MM = 15.0
+"""Tiles without anything this near to the cropped label are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Field:
+    """Probability of one label, with its place."""
+
+    values: NDArray[np.float16]
+    grid: Grid
+    threshold: float
+
+    @property
+    def mask(self) -> MaskZYX:
+        """Largest piece at or above the threshold."""
+        import cc3d
+
+        found = np.ascontiguousarray(self.values >= np.float16(self.threshold))
+        out: MaskZYX = cc3d.largest_k(found, k=1, connectivity=26) > 0 if found.any() else found
+        return out
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Seen:
+    """What a run has found so far."""
+
+    fields: dict[tuple[str, int], Field] = field(default_factory=dict)
+    masks: dict[tuple[str, int], tuple[MaskZYX, Grid]] = field(default_factory=dict)
+    flags: list[Flag] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def mask(self, stage: str, label: int) -> tuple[MaskZYX, Grid]:
+        """Mask of a label of an earlier stage, made once."""
+        if (stage, label) not in self.masks:
+            found = self.fields[stage, label]
+            self.masks[stage, label] = (found.mask, found.grid)
+        return self.masks[stage, label]
+
+
+class Passes:
+    """One pass through the stages of a card."""
+
+    def __init__(
+        self,
+        card: Card,
+        locate: Mapping[str, float],
+        contract: Mapping[str, float],
+        plan: RunPlan,
+        progress: Progress,
+    ) -> None:
+        self.card = card
+        self.locate = locate
+        self.tilt_deg_max = contract["tilt_deg_max"]
+        self.plan = plan
+        self.progress = progress
+        self.seen = Seen()
+        self.done = 0.0
+
+    def of(self, ct: Volume) -> Prediction:
+        """Run every stage and bring the last word on each label to the CT grid."""
+        given = upright(ct.values, ct.grid)
+        source = levelled(given) if given.tilt_deg > self.tilt_deg_max else given
+        for stage, planned in zip(self.card.stages, self.plan.stages, strict=True):
+            begun = time.perf_counter()
+            self._run_stage(stage, planned, source)
+            if stage is self.card.stages[0] and stage.output(LIVER) is not None:
+                self._found_liver(stage, planned, source)
+            self.seen.seconds[stage.name] = time.perf_counter() - begun
+            self.done += planned.seconds
+        begun = time.perf_counter()
+        prediction = self._on_ct(given)
+        self.seen.seconds["onto the CT grid"] = time.perf_counter() - begun
+        self.progress.step(100, 100)
+        seconds = dict(self.seen.seconds)
+        lines = [*self.seen.log, *(f"{name}: {s:.1f} s" for name, s in seconds.items())]
+        return replace(prediction, seconds=seconds, log=tuple(lines))
+
+    def _run_stage(
+        self,
+        stage: Stage,
+        planned: StagePlan,
+        source: Upright,
+        *,
+        overlap: float | None = None,
+        threshold: float = 0.5,
+    ) -> None:
+        """Probabilities of one stage into `seen.fields`."""
+        image, grid = self._image(stage, source)
+        patch = tile_of(stage, [int(n) for n in image.shape[1:]])
+        keep = None
+        if stage.crop is not None:
+            keep = self._near(stage.crop.from_stage, stage.crop.label, grid, NEAR_MM)
+        network = load_network(self.card, stage.name, self.plan.device.name)
+
+        def tile_done(done: int, total: int) -> None:
+            share = (self.done + planned.seconds * done / total) / max(self.plan.seconds, 1e-9)
+            self.progress.step(min(99, int(100 * share)), 100)
+
+        def over(forward: Forward) -> tuple[torch.Tensor, torch.Tensor]:
+            with self._statistics(stage, network, forward, image, grid):
+                return slide(
+                    image,
+                    forward,
+                    patch=patch,
+                    margin=stage.margin,
+                    overlap=stage.overlap if overlap is None else overlap,
+                    blend=stage.blend,
+                    sigma_scale=stage.sigma_scale,
+                    pad=pad_values(stage),
+                    keep=keep,
+                    accumulate=self.plan.accumulate,
+                    tile_done=tile_done,
+                )
+
+        dtype = self._dtype(stage)
+        try:
+            logits, covered = over(Forward(network, self.plan.device.name, dtype, stage.name))
+        except NotFiniteError:
+            self._fall_back(f"{stage.name}: two tiles were not finite in {dtype}")
+            logits, covered = over(Forward(network, self.plan.device.name, "float32", stage.name))
+        shares = activate(logits, stage)
+        shares[:, ~covered] = 0.0
+        for output in stage.outputs:
+            if output.code:
+                values = shares[output.channel].to(dtype=shares.dtype).numpy().astype(np.float16)
+                self.seen.fields[stage.name, output.code] = Field(
+                    values=values, grid=grid, threshold=threshold
+                )
+                self.seen.masks.pop((stage.name, output.code), None)
+
+    def _found_liver(self, stage: Stage, planned: StagePlan, source: Upright) -> None:
+        """Look again, more generously, if the first stage found too little; then give up."""
+        wanted = self.locate["liver_ml_min"]
+        found = self._liver_ml(stage)
+        if found < wanted:
+            self.seen.log.append(f"{stage.name}: {found:.0f} mL found, looked a second time")
+            self._run_stage(
+                stage,
+                planned,
+                source,
+                overlap=max(stage.overlap, self.locate["second_overlap"]),
+                threshold=self.locate["second_threshold"],
+            )
+            found = self._liver_ml(stage)
+        self.seen.log.append(f"{stage.name}: liver of {found:.0f} mL")
+        if found < wanted:
+            raise NothingUsable(
+                SEG_109,
+                what=f"{found:.0f} mL of liver were found, at least {wanted:.0f} mL are needed.",
+                where=f"{self.card.id}, stage {stage.name}",
+                todo="Choose another series with --ct, or give the liver with --liver-mask.",
+            )
+
+    def _liver_ml(self, stage: Stage) -> float:
+        mask, grid = self.seen.mask(stage.name, LIVER)
+        return float(np.count_nonzero(mask)) * grid.voxel_ml
+
+    def _image(self, stage: Stage, source: Upright) -> tuple[torch.Tensor, Grid]:
+        """Normalised channels of a stage, ``(channels, z, y, x)``, and their grid."""
+        import torch
+
+        if stage.crop is None:
+            box = tuple(slice(0, n) for n in source.grid.shape)
+        else:
+            mask, where = self.seen.mask(stage.crop.from_stage, stage.crop.label)
+            box = box_around(mask, where, source.grid, stage.crop.margin_mm, stage.crop.min_mm)
+        hu, grid = at_spacing(source, box, stage)  # type: ignore[arg-type]  # three slices
+        if stage.outside is not None:
+            part = stage.outside
+            near = self._near(part.from_stage, part.label, grid, 0.0, part.dilate_voxels)
+            hu[:, ~torch.from_numpy(near)] = part.value_hu
+        channels = []
+        for name, normalise in zip(stage.inputs, stage.normalise, strict=True):
+            if name == "ct":
+                values = hu
+            else:
+                earlier, code = name.split(":")
+                values = torch.from_numpy(self._at(self.seen.fields[earlier, int(code)], grid))[
+                    None
+                ]
+            slope, intercept = normalise.line
+            channels.append(values.clamp(*normalise.range).mul_(slope).add_(intercept))
+        return torch.cat(channels), grid
+
+    def _at(self, found: Field, grid: Grid) -> NDArray[np.float32]:
+        """Probability of an earlier stage on another grid."""
+        out = np.empty(grid.shape, dtype=np.float32)
+        for first, last, slab in onto(found.values[None], found.grid, grid):
+            out[first:last] = slab[0]
+        return out
+
+    def _near(
+        self, stage: str, label: int, grid: Grid, margin_mm: float, voxels: int = 0
+    ) -> MaskZYX:
+        """Mask of an earlier stage on another grid, grown by mm or by voxels."""
+        from scipy import ndimage
+
+        mask, where = self.seen.mask(stage, label)
+        out = np.empty(grid.shape, dtype=bool)
+        for first, last, slab in onto(mask[None].astype(np.float16), where, grid):
+            out[first:last] = slab[0] >= 0.5
+        if voxels:
+            out = ndimage.binary_dilation(out, iterations=voxels)
+        if margin_mm and out.any():
+            import edt
+
+            away = edt.edt(~out, anisotropy=grid.spacing_mm, parallel=1)
+            out = away <= margin_mm
+        return out
+
+    @contextlib.contextmanager
+    def _statistics(
+        self,
+        stage: Stage,
+        network: torch.nn.Module,
+        forward: Forward,
+        image: torch.Tensor,
+        grid: Grid,
+    ) -> Iterator[None]:
+        """Fix the normalisation of a network to what the tiles with most liver have."""
+        if stage.statistics is None:
+            yield
+            return
+        wanted = stage.statistics
+        patch = tile_of(stage, [int(n) for n in image.shape[1:]])
+        norms: list[Any] = network.norms()  # type: ignore[operator]  # PatchNormUNet has it
+        share = self._near(wanted.from_stage, wanted.label, grid, 0.0)
+        for norm in norms:
+            norm.recorded = []
+        count = record(image, forward, share=share, stage=stage, patch=patch, count=wanted.tiles)
+        for norm in norms:
+            means = sum(mean for mean, _ in norm.recorded) / len(norm.recorded)
+            sds = sum(variance.sqrt() for _, variance in norm.recorded) / len(norm.recorded)
+            norm.recorded, norm.fixed = None, (means, sds * sds)
+        self.seen.log.append(f"{stage.name}: statistics of {count} tiles")
+        try:
+            yield
+        finally:
+            for norm in norms:
+                norm.recorded = norm.fixed = None
+
+    def _dtype(self, stage: Stage) -> str:
+        """Precision of a stage: the plan's, unless this machine gets it wrong."""
+        dtype = self.plan.device.dtype
+        if dtype == "float32":
+            return dtype
+        error = precision_error(self.card, stage.name, self.plan.device.name, dtype)
+        if error < PRECISION_ERROR_MAX:
+            return dtype
+        self._fall_back(f"{stage.name}: {dtype} is off by {100 * error:.0f} % on this machine")
+        return "float32"
+
+    def _fall_back(self, why: str) -> None:
+        self.seen.log.append(why)
+        self.seen.flags.append(
+            Flag(
+                code="precision_fallback",
+                severity=Severity.INFO,
+                sentence=f"The network ran in float32 ({why}).",
+            )
+        )
+
+    def _on_ct(self, given: Upright) -> Prediction:
+        """Probabilities of the last stage that gives each label, on the box of the liver."""
+        liver_stage = self._last(LIVER)
+        if liver_stage is None:
+            message = f"{self.card.id} gives no liver"
+            raise ValueError(message)
+        liver = self._whole_liver(liver_stage)
+        lesion = self._lesion_share()
+        margin = (self.locate["box_margin_mm"],) * 3
+        box = self._ct_box(liver, given, margin)
+        grid = given.grid.crop(
+            tuple(part.start for part in box),
+            tuple(part.stop for part in box),
+        )
+        first = self.card.stages[0]
+        locator = None
+        if first.name != liver_stage.name and first.output(LIVER) is not None:
+            mask, where = self.seen.mask(first.name, LIVER)
+            locator = _half(mask[None].astype(np.float16), where, grid)[0] >= np.float16(0.5)
+        flags = list(self.seen.flags)
+        if self.plan.reasons:
+            sentence = f"The plan was changed: {'; '.join(self.plan.reasons)}."
+            flags.append(Flag(code="memory_fallback", severity=Severity.INFO, sentence=sentence))
+        return Prediction(
+            grid=grid,
+            start=(box[0].start, box[1].start, box[2].start),
+            liver=_half(liver.values[None], liver.grid, grid)[0],
+            lesion=None if lesion is None else _half(lesion.values[None], lesion.grid, grid)[0],
+            locator=locator,
+            plan=self.plan,
+            flags=tuple(flags),
+        )
+
+    def _ct_box(
+        self, liver: Field, given: Upright, margin: tuple[float, float, float]
+    ) -> tuple[slice, slice, slice]:
+        """Voxels of the CT around the liver; of all of it where the scan is tilted."""
+        mask = liver.values >= np.float16(min(liver.threshold, 0.3))
+        turned = given.grid.matrix.T @ liver.grid.matrix
+        if not mask.any() or not np.allclose(turned, np.eye(3), atol=1e-5):
+            z, y, x = (slice(0, n) for n in given.grid.shape)
+            return z, y, x
+        return box_around(mask, liver.grid, given.grid, margin, 0.0)
+
+    def _last(self, code: int) -> Stage | None:
+        return next((s for s in reversed(self.card.stages) if s.output(code) is not None), None)
+
+    def _whole_liver(self, stage: Stage) -> Field:
+        """Liver with its lesions: the sum of both where one softmax gives them apart."""
+        liver = self.seen.fields[stage.name, LIVER]
+        if stage.activation == "softmax" and stage.output(LESION) is not None:
+            both = liver.values.astype(np.float32) + self.seen.fields[stage.name, LESION].values
+            return replace(liver, values=both.astype(np.float16))
+        return liver
+
+    def _lesion_share(self) -> Field | None:
+        """Probability of lesion where there is liver."""
+        stage = self._last(LESION)
+        if stage is None:
+            return None
+        lesion = self.seen.fields[stage.name, LESION]
+        if stage.activation == "softmax" and stage.output(LIVER) is not None:
+            whole = self._whole_liver(stage).values.astype(np.float32)
+            share = lesion.values.astype(np.float32) / np.maximum(whole, 1e-3)
+            return replace(lesion, values=np.minimum(share, 1.0).astype(np.float16))
+        return lesion
+
+
+def _half(values: NDArray[Any], source: Grid, target: Grid) -> NDArray[np.float16]:
+    """Values on another grid in float16, slab by slab."""
+    out = np.empty((values.shape[0], *target.shape), dtype=np.float16)
+    for first, last, slab in onto(values, source, target):
+        out[:, first:last] = slab
+    return out
