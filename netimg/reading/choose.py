@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netimg.errors import UsageError
+from netimg.errors import SEL_013
 from netimg.reading.ct import is_low_dose, kernel_class
 from netimg.reading.pet import is_attenuation_corrected
 from netimg.reading.problems import doubt, refusal
@@ -50,14 +50,14 @@ def by_token(series: Sequence[Series], token: str) -> Series | None:
     fits = [one for one in series if one.uid.startswith(token)]
     if len(fits) > 1:
         present = ", ".join(one.uid for one in fits)
-        raise refusal("SEL-013/many", kind=UsageError, asked=token, present=present)
+        raise refusal(SEL_013, "many", asked=token, present=present)
     return fits[0] if fits else None
 
 
 def not_there(series: Sequence[Series], token: str) -> Exception:
     """UsageError SEL-013 that lists what is there."""
     present = "; ".join(f"{s.number} {s.kind} {s.description!r} {s.uid}" for s in series)
-    return refusal("SEL-013", kind=UsageError, asked=token, present=present or "no series")
+    return refusal(SEL_013, asked=token, present=present or "no series")
 
 
 def choose_ct(

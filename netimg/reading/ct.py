@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from netimg.errors import IDX_011, IDX_012, PIX_005, PIX_006, PIX_013, SEL_017
 from netimg.reading.draft import common_doubts, earliest, instances
 from netimg.reading.phase import PhaseReading, decide, from_tags, from_words
 from netimg.reading.pixels import PixelOpener, StoredSlice, check_format, same_picture
@@ -109,16 +111,16 @@ def _exclude(draft: Draft) -> None:
     rows = table("choice")
     for header in draft.headers:
         if "LOCALIZER" in header.image_type:
-            raise refusal("IDX-011", series=draft.label)
+            raise refusal(IDX_011, series=draft.label)
         if set(header.image_type) & set(rows["derived"]["values"]):
-            raise refusal("IDX-012", series=draft.label)
+            raise refusal(IDX_012, series=draft.label)
         unit = (header.rescale_type or "HU").strip().upper()
         if unit not in ("HU", "US"):  # US = unspecified, PS3.3 C.11.1.1.2
-            raise refusal("PIX-006", series=draft.label, unit=header.rescale_type)
+            raise refusal(PIX_006, series=draft.label, unit=header.rescale_type)
         text = " ".join((*header.image_type, header.series_description or "")).casefold()
         for word in rows["ct"]["maps"]:
             if re.search(rf"(?<!\w){re.escape(word)}", text):
-                raise refusal("SEL-017", series=draft.label, kind=word)
+                raise refusal(SEL_017, series=draft.label, kind=word)
     _exclude_overview(draft)
 
 
@@ -128,20 +130,20 @@ def _exclude_overview(draft: Draft) -> None:
     if len(draft.headers) >= rows["localizer_max_slices"] or len(draft.headers) < 2:
         return
     places = sorted(h.position[2] for h in draft.headers if h.position and len(h.position) == 3)
-    gaps = [b - a for a, b in zip(places, places[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(places)]
     if gaps and min(gaps) > rows["localizer_min_spacing_mm"]:
-        raise refusal("IDX-011", series=draft.label)
+        raise refusal(IDX_011, series=draft.label)
 
 
 def _check_scale(draft: Draft) -> None:
     for index, header in enumerate(draft.headers, start=1):
         which = header.instance_number if header.instance_number is not None else index
         if header.slope is None or header.intercept is None:
-            raise refusal("PIX-005", series=draft.label)
+            raise refusal(PIX_005, series=draft.label)
         if not math.isfinite(header.intercept):
-            raise refusal("PIX-005", series=draft.label)
+            raise refusal(PIX_005, series=draft.label)
         if not math.isfinite(header.slope) or header.slope <= 0:
-            raise refusal("PIX-013", slice=which, slope=header.slope)
+            raise refusal(PIX_013, slice=which, slope=header.slope)
 
 
 def _doubts(

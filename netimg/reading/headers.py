@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netimg.errors import IDX_004, IDX_015
 from netimg.reading.attributes import Attributes
 from netimg.reading.problems import refusal
 from netimg.reading.scan import scan
@@ -14,7 +15,7 @@ from netimg.reading.suv.header import Injection, PetSlice, Private
 from netimg.reading.walk import content
 
 if TYPE_CHECKING:
-    from netimg.reading.walk import Found
+    from netimg.reading.walk import Found, Meter
     from netimg.settings import Settings
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -110,15 +111,15 @@ class StudyHeader:
     accession: str | None
 
 
-def read_header(file: Found, settings: Settings) -> Header:
-    """Header of a file.
+def read_header(file: Found, settings: Settings, meter: Meter | None = None) -> Header:
+    """Header of a file; ``meter`` counts what is unpacked from archives.
 
     Raises
     ------
     InputError
         IDX-003 to 005, 015, 017: not readable, not DICOM, broken off, without identity, too large.
     """
-    with content(file, settings) as data:
+    with content(file, settings, meter) as data:
         found = scan(data, name=file.name, settings=settings)
         return header_of(Attributes(found, file.name), file)
 
@@ -128,8 +129,7 @@ def header_of(a: Attributes, file: Found) -> Header:
     sop_class = a.uid(0x00080016) or a.uid(0x00020002)
     if sop_class is None:
         bare = bytes(a.scan.data[128:132]) != b"DICM"
-        problem = "IDX-004" if bare else "IDX-015"
-        raise refusal(problem, file=file.name, attribute="SOPClassUID")
+        raise refusal(IDX_004 if bare else IDX_015, file=file.name, attribute="SOPClassUID")
     identity = {
         "SOPInstanceUID": a.uid(0x00080018) or a.uid(0x00020003),
         "StudyInstanceUID": a.uid(0x0020000D),
@@ -137,7 +137,7 @@ def header_of(a: Attributes, file: Found) -> Header:
     }
     for attribute, value in identity.items():
         if value is None:
-            raise refusal("IDX-015", file=file.name, attribute=attribute)
+            raise refusal(IDX_015, file=file.name, attribute=attribute)
     acquired = (a.text(0x00080022), a.text(0x00080032))
     return Header(
         file=file,
@@ -225,7 +225,8 @@ def moment(date: str | None, time: str | None) -> dt.datetime | None:
 
 def stamp(text: str) -> dt.datetime | None:
     """A DICOM date-time without regard to its offset; None where it is unusable."""
-    return moment(text[:8], text[8:].split("+")[0].split("-")[0]) if len(text) >= 10 else None
+    found = re.fullmatch(r"(\d{8})([\d.]+)(?:[+-]\d{4})?", text.strip())
+    return moment(found[1], found[2]) if found else None
 
 
 def day_of(text: str | None) -> dt.date | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netimg.errors import InputError
+from netimg.errors import IDX_002, IDX_009, InputError
 from netimg.progress import silent
 from netimg.reading.headers import read_header
 from netimg.reading.pixels import digest
-from netimg.reading.problems import code_of, sentence
+from netimg.reading.problems import code_of, refusal, sentence
 from netimg.reading.tables import table
-from netimg.reading.walk import walk
+from netimg.reading.walk import Meter, walk
 from netimg.study import SetAside
 
 if TYPE_CHECKING:
@@ -47,21 +47,22 @@ def index(root: Path, settings: Settings, *, progress: Progress = silent) -> Ind
     InputError
         IDX-001, IDX-002 (also for one file that is not DICOM), IDX-009.
     """
-    from netimg.reading.problems import refusal
-
     files = walk(root, settings)
     headers: list[Header] = []
     aside = list(files.set_aside)
+    meter = Meter(settings["limits.zip_bytes_max"])
     for done, file in enumerate(files.found):
         if done % _EVERY == 0:
             progress.step(done, len(files.found))
         try:
-            headers.append(read_header(file, settings))
+            headers.append(read_header(file, settings, meter))
         except InputError as error:
+            if error.code is IDX_009:
+                raise
             aside.append(SetAside(path=file.name, code=str(error.code), sentence=error.what))
     progress.step(len(files.found), len(files.found))
     if root.is_file() and len(files.found) == 1 and not headers and aside[0].code == "IDX-004":
-        raise refusal("IDX-002", path=root.name, where=str(root))
+        raise refusal(IDX_002, path=root.name, where=str(root))
     kept, copies = _without_copies(headers, settings)
     aside += copies
     return Index(tuple(kept), tuple(sorted(aside, key=lambda s: s.path)), files.count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from netimg.errors import SUVError
+from netimg.errors import IDX_011, IDX_012, SUVError
 from netimg.reading.draft import common_doubts, earliest, instances
 from netimg.reading.pixels import PixelOpener, StoredSlice, check_format, same_picture
 from netimg.reading.problems import doubt, refusal
@@ -39,9 +39,9 @@ def read_pet(draft: Draft, settings: Settings, overrides: Mapping[str, object]) 
         GEO-, PIX-, IDX-012, IDX-021: why not even a picture can be had.
     """
     if any("LOCALIZER" in h.image_type for h in draft.headers):
-        raise refusal("IDX-011", series=draft.label)
+        raise refusal(IDX_011, series=draft.label)
     if any({"MIP", "PROJECTION IMAGE"} & set(h.image_type) for h in draft.headers):
-        raise refusal("IDX-012", series=draft.label)
+        raise refusal(IDX_012, series=draft.label)
     check_format(draft.headers, series=draft.label, settings=settings)
     found = stack(
         draft.headers,

@@ -13,6 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netimg.errors import (
+    IDX_003,
+    IDX_021,
+    IDX_022,
+    PIX_001,
+    PIX_002,
+    PIX_008,
+    PIX_009,
+    PIX_012,
+    PIX_015,
+    PIX_019,
+)
 from netimg.reading.problems import refusal
 from netimg.reading.scan import DEFLATED, EXPLICIT_BIG, NATIVE, scan
 from netimg.reading.walk import content
@@ -98,9 +110,9 @@ class PixelOpener:
             values[z] = scaled
         low, high = float(values.min()), float(values.max())
         if not (np.isfinite(low) and np.isfinite(high)):
-            raise refusal("PIX-019", series=self.series)
+            raise refusal(PIX_019, series=self.series)
         if self.quantity is Quantity.HU and low == high:
-            raise refusal("PIX-012", series=self.series, value=f"all of them are {low:g}")
+            raise refusal(PIX_012, series=self.series, value=f"all of them are {low:g}")
         return Volume(values=values, grid=self.grid, quantity=self.quantity)
 
     def _fill(self, stored: NDArray[Any], scaled: NDArray[np.float64], pixels: PixelFormat) -> None:
@@ -137,7 +149,7 @@ def read_slice(file: Found, pixels: PixelFormat, settings: Settings) -> NDArray[
                 stream.seek(pixels.offset)
                 flat = np.fromfile(stream, dtype=dtype, count=rows * columns)
         except OSError as error:
-            raise refusal("IDX-003", file=file.name, reason=str(error.strerror)) from error
+            raise refusal(IDX_003, file=file.name, reason=str(error.strerror)) from error
     else:
         with content(file, settings) as data:
             found = scan(data, name=file.name, settings=settings)
@@ -146,7 +158,7 @@ def read_slice(file: Found, pixels: PixelFormat, settings: Settings) -> NDArray[
         flat = np.frombuffer(raw[: len(raw) // dtype.itemsize * dtype.itemsize], dtype=dtype)
     if flat.size < rows * columns:
         there = flat.size * dtype.itemsize
-        raise refusal("PIX-001", file=file.name, there=there, needed=needed)
+        raise refusal(PIX_001, file=file.name, there=there, needed=needed)
     return _stored(flat.reshape(rows, columns), pixels)
 
 
@@ -183,17 +195,17 @@ def check_format(headers: Sequence[Header], *, series: str, settings: Settings) 
     for header in headers:
         pixels, name = header.pixels, header.file.name
         if pixels.tag == 0:
-            raise refusal("IDX-022", file=name)
+            raise refusal(IDX_022, file=name)
         if pixels.syntax not in NATIVE or pixels.encapsulated:
-            raise refusal("IDX-021", series=series, name=_syntax_name(pixels.syntax))
+            raise refusal(IDX_021, series=series, name=_syntax_name(pixels.syntax))
         if header.modality_table:
-            raise refusal("PIX-015", series=series)
+            raise refusal(PIX_015, series=series)
         if pixels.samples != 1 or not pixels.photometric.startswith("MONOCHROME"):
-            raise refusal("PIX-008", series=series)
+            raise refusal(PIX_008, series=series)
         _check_bits(pixels, series)
         total += _check_size(header, settings) * 4
     if total > settings["limits.series_bytes_max"]:
-        raise refusal("PIX-002/series", series=series, gigabytes=total / 1e9)
+        raise refusal(PIX_002, "series", series=series, gigabytes=total / 1e9)
 
 
 def _check_size(header: Header, settings: Settings) -> int:
@@ -202,10 +214,10 @@ def _check_size(header: Header, settings: Settings) -> int:
     rows, columns = pixels.rows or 0, pixels.columns or 0
     frames = header.frames or 1
     if not (0 < rows <= most and 0 < columns <= most and frames == 1):
-        raise refusal("PIX-002", file=header.file.name, rows=rows, columns=columns, frames=frames)
+        raise refusal(PIX_002, file=header.file.name, rows=rows, columns=columns, frames=frames)
     needed = rows * columns * _dtype(pixels).itemsize
     if pixels.length not in (needed, needed + 1) and pixels.length < needed:
-        raise refusal("PIX-001", file=header.file.name, there=pixels.length, needed=needed)
+        raise refusal(PIX_001, file=header.file.name, there=pixels.length, needed=needed)
     return rows * columns
 
 
@@ -217,7 +229,7 @@ def _check_bits(pixels: PixelFormat, series: str) -> None:
     fits = allocated in (8, 16, 32) and stored is not None and 1 <= stored <= allocated
     if not fits or high != (stored or 0) - 1:
         bits = f"{allocated} bits allocated, {stored} stored, highest {high}"
-        raise refusal("PIX-009", series=series, bits=bits)
+        raise refusal(PIX_009, series=series, bits=bits)
 
 
 def _dtype(pixels: PixelFormat) -> np.dtype[Any]:
@@ -236,7 +248,8 @@ def _stored(values: NDArray[Any], pixels: PixelFormat) -> NDArray[Any]:
     spare = (pixels.bits_allocated or 16) - (pixels.bits_stored or 16)
     if spare == 0:
         return native
-    return np.right_shift(np.left_shift(native, spare), spare)
+    masked: NDArray[Any] = np.right_shift(np.left_shift(native, spare), spare)
+    return masked
 
 
 def _syntax_name(uid: str) -> str:

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from netimg.errors import CODES, InputError, NetimgError
+from netimg.errors import (
+    Code,
+    FactsError,
+    InputError,
+    MaskError,
+    NetimgError,
+    NothingUsable,
+    SUVError,
+    UsageError,
+)
 from netimg.flag import Flag, Severity
 from netimg.reading.tables import table
 
@@ -18,6 +27,15 @@ _SEVERITY = {
     "S": Severity.HIGH,
     "W": Severity.MEDIUM,
     "I": Severity.INFO,
+}
+
+_KINDS: dict[str, type[NetimgError]] = {
+    "SUV": SUVError,
+    "MSK": MaskError,
+    "FAC": FactsError,
+    "SEL-013": UsageError,
+    "SEL-018": NothingUsable,
+    "IDX-018": NothingUsable,
 }
 
 
@@ -43,20 +61,16 @@ def todo(problem: str) -> str:
 
 
 def refusal(
-    problem: str,
+    code: Code,
+    variant: str = "",
     *,
     where: str = "",
-    kind: type[NetimgError] = InputError,
-    advice: str | None = None,
     **numbers: Any,  # noqa: ANN401  # whatever the sentence asks for
 ) -> NetimgError:
-    """Error to raise: code, filled sentence, place and advice."""
-    return kind(
-        CODES[code_of(problem)],
-        what=sentence(problem, **numbers),
-        where=where,
-        todo=todo(problem) if advice is None else advice,
-    )
+    """Error to raise: its class by its code, filled sentence, place and advice."""
+    problem = f"{code}/{variant}" if variant else str(code)
+    kind = _KINDS.get(code.id) or _KINDS.get(code.id[:3], InputError)
+    return kind(code, what=sentence(problem, **numbers), where=where, todo=todo(problem))
 
 
 def doubt(

@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from netimg.errors import IDX_003, IDX_004, IDX_005, IDX_017
 from netimg.reading.problems import refusal
 
 if TYPE_CHECKING:
@@ -28,10 +29,8 @@ NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG)
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
-_LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR",
-                   b"UT", b"UV"))  # fmt: skip
-_SHORT = frozenset((b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO",
-                    b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"))  # fmt: skip
+_LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+_SHORT = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 _DEPTH, _ITEMS, _ELEMENTS = 16, 200_000, 1_000_000
 _INFLATE_RATIO, _INFLATE_FREE = 200, 16 << 20
 
@@ -87,22 +86,19 @@ def items(parent: Scan, element: Element, *, name: str) -> list[Scan]:
     explicit = parent.explicit and element.vr != "UN"
     little = parent.little or element.vr == "UN"
     data, end = parent.data, element.start + element.length
-    head = struct.Struct("<HHI" if little else ">HHI")
+    heads = _Heads(data, little=little, explicit=explicit, name=name)
     result: list[Scan] = []
     at = element.start
     while at + 8 <= end:
-        group, number, length = head.unpack_from(data, at)
-        tag = group << 16 | number
-        at += 8
+        tag, _, length, at = heads.at(at, end)
         if tag != _ITEM:
             break
         item = Scan(data, {}, parent.syntax, little=little, explicit=explicit)
         if length == _UNDEFINED:
-            length = _skip(data, at, end, head=head, explicit=explicit, name=name, item=True) - at
+            length = _skip(heads, at, end) - at
             _elements(item, at, at + length - 8, name=name, most=end)
         else:
-            if at + length > end:
-                raise refusal("IDX-005", file=name, said=length, there=end - at)
+            heads.fits(at, length, end)
             _elements(item, at, at + length, name=name, most=end)
         result.append(item)
         at += length
@@ -113,11 +109,11 @@ def _begin(data: Bytes, name: str) -> tuple[int, str, dict[int, Element]]:
     """First byte of the data set, transfer syntax, and the elements of the meta header."""
     start = 132 if data[128:132] == b"DICM" else 0
     if len(data) < start + 8:
-        raise refusal("IDX-004", file=name)
+        raise refusal(IDX_004, file=name)
     if data[start : start + 2] == b"\x02\x00":
         return _meta(data, start, name)
     if start == 0 and data[0:2] not in (b"\x08\x00", b"\x00\x08"):
-        raise refusal("IDX-004", file=name)
+        raise refusal(IDX_004, file=name)
     if data[start : start + 2] == b"\x00\x08":
         return start, EXPLICIT_BIG, {}
     known = data[start + 4 : start + 6] in _LONG | _SHORT
@@ -132,16 +128,16 @@ def _meta(data: Bytes, at: int, name: str) -> tuple[int, str, dict[int, Element]
         vr = bytes(data[at + 4 : at + 6])
         if vr in _LONG:
             if at + 12 > len(data):
-                raise refusal("IDX-005", file=name, said=12, there=len(data) - at)
+                raise refusal(IDX_005, file=name, said=12, there=len(data) - at)
             (length,) = struct.unpack_from("<I", data, at + 8)
             at += 12
         elif vr in _SHORT:
             (length,) = struct.unpack_from("<H", data, at + 6)
             at += 8
         else:
-            raise refusal("IDX-004", file=name)
+            raise refusal(IDX_004, file=name)
         if at + length > len(data):
-            raise refusal("IDX-005", file=name, said=length, there=len(data) - at)
+            raise refusal(IDX_005, file=name, said=length, there=len(data) - at)
         elements[0x00020000 | number] = Element(vr.decode(), at, length)
         at += length
     place = elements.get(0x00020010)
@@ -151,104 +147,86 @@ def _meta(data: Bytes, at: int, name: str) -> tuple[int, str, dict[int, Element]
     return at, syntax, elements if syntax != DEFLATED else {}
 
 
+class _Heads:
+    """Reads element heads: tag, VR, length of the value, first byte of the value."""
+
+    def __init__(self, data: Bytes, *, little: bool, explicit: bool, name: str) -> None:
+        order = "<" if little else ">"
+        self.data, self.explicit, self.name = data, explicit, name
+        self.head = struct.Struct(f"{order}HHI")
+        self.short = struct.Struct(f"{order}H")
+        self.long = struct.Struct(f"{order}I")
+
+    def at(self, at: int, end: int) -> tuple[int, str, int, int]:
+        """Head at a place; delimiters and items have no VR in any syntax."""
+        self.fits(at, 8, end)
+        group, number, length = self.head.unpack_from(self.data, at)
+        tag = group << 16 | number
+        if not self.explicit or group == 0xFFFE:
+            return tag, "", length, at + 8
+        code = bytes(self.data[at + 4 : at + 6])
+        if code in _LONG:
+            self.fits(at, 12, end)
+            return tag, code.decode(), self.long.unpack_from(self.data, at + 8)[0], at + 12
+        (length,) = self.short.unpack_from(self.data, at + 6)
+        return tag, code.decode("ascii", "replace"), length, at + 8
+
+    def fits(self, at: int, length: int, end: int) -> None:
+        """Refuse a length beyond the end."""
+        if at + length > end:
+            raise refusal(IDX_005, file=self.name, said=length, there=max(0, end - at))
+
+
 def _elements(into: Scan, at: int, end: int, *, name: str, most: int) -> None:
     """Note every element between two places of the buffer; stops at the pixels."""
-    data, explicit = into.data, into.explicit
-    head = struct.Struct("<HHI" if into.little else ">HHI")
-    tag_only = struct.Struct("<HH" if into.little else ">HH")
-    short = struct.Struct("<H" if into.little else ">H")
-    long = struct.Struct("<I" if into.little else ">I")
+    heads = _Heads(into.data, little=into.little, explicit=into.explicit, name=name)
     first = at
     while at + 8 <= end:
-        vr = ""
-        if explicit:
-            group, number = tag_only.unpack_from(data, at)
-            code = bytes(data[at + 4 : at + 6])
-            if code in _LONG:
-                if at + 12 > end:
-                    raise refusal("IDX-005", file=name, said=12, there=end - at)
-                (length,) = long.unpack_from(data, at + 8)
-                at += 12
-            else:
-                (length,) = short.unpack_from(data, at + 6)
-                at += 8
-            vr = code.decode("ascii", "replace")
-        else:
-            group, number, length = head.unpack_from(data, at)
-            at += 8
-        tag = group << 16 | number
+        tag, vr, length, at = heads.at(at, end)
+        undefined = length == _UNDEFINED
+        if not undefined:
+            heads.fits(at, length, end)
         if tag in _PIXELS:
-            undefined = length == _UNDEFINED
-            if not undefined and at + length > end:
-                raise refusal("IDX-005", file=name, said=length, there=end - at)
             into.pixels = Element(vr, at, end - at if undefined else length, undefined)
             into.pixel_tag = tag
             return
-        if length == _UNDEFINED:
-            inside = explicit and vr != "UN"
-            after = _skip(data, at, end, head=head, explicit=inside, name=name)
+        if undefined:
+            inside = heads if vr != "UN" else _implicit(into.data, name)
+            after = _skip(inside, at, end)
             into.elements[tag] = Element(vr or "SQ", at, after - at - 8, undefined=True)
             at = after
         else:
-            if at + length > end:
-                raise refusal("IDX-005", file=name, said=length, there=end - at)
             into.elements[tag] = Element(vr, at, length)
             at += length
         if at - first > most:
-            raise refusal("IDX-017", file=name, reason=f"more than {most} bytes before the pixels")
+            raise refusal(IDX_017, file=name, reason=f"more than {most} bytes before the pixels")
         if len(into.elements) > _ELEMENTS:
-            raise refusal("IDX-017", file=name, reason=f"more than {_ELEMENTS} elements")
+            raise refusal(IDX_017, file=name, reason=f"more than {_ELEMENTS} elements")
 
 
-def _skip(
-    data: Bytes,
-    at: int,
-    end: int,
-    *,
-    head: struct.Struct,
-    explicit: bool,
-    name: str,
-    item: bool = False,
-) -> int:
-    """Place after an undefined-length sequence (or item), found without recursion."""
-    big = head.format.startswith(">")
-    short = struct.Struct(">H" if big else "<H")
-    long = struct.Struct(">I" if big else "<I")
-    open_parts = ["item" if item else "sequence"]
-    count = 0
-    while open_parts:
-        if at + 8 > end:
-            raise refusal("IDX-005", file=name, said=8, there=max(0, end - at))
-        group, number, length = head.unpack_from(data, at)
-        tag = group << 16 | number
-        at += 8
+def _implicit(data: Bytes, name: str) -> _Heads:
+    """Sequences of unknown VR are implicit little endian inside, PS3.5 6.2.2."""
+    return _Heads(data, little=True, explicit=False, name=name)
+
+
+def _skip(heads: _Heads, at: int, end: int) -> int:
+    """Place after a sequence (or item) of undefined length, found without recursion."""
+    depth, count = 1, 0
+    while depth:
+        tag, _, length, at = heads.at(at, end)
         if tag in (_ITEM_END, _SEQUENCE_END):
-            open_parts.pop()
+            depth -= 1
             continue
-        if tag == _ITEM:
-            count += 1
-            kind = "item"
-        else:
-            kind = "sequence"
-            if explicit:
-                code = bytes(data[at - 4 : at - 2])
-                if code in _LONG:
-                    if at + 4 > end:
-                        raise refusal("IDX-005", file=name, said=4, there=end - at)
-                    (length,) = long.unpack_from(data, at)
-                    at += 4
-                else:
-                    (length,) = short.unpack_from(data, at - 2)
+        count += tag == _ITEM
         if length == _UNDEFINED:
-            open_parts.append(kind)
-        elif at + length > end:
-            raise refusal("IDX-005", file=name, said=length, there=end - at)
+            depth += 1
         else:
+            heads.fits(at, length, end)
             at += length
-        if len(open_parts) > 2 * _DEPTH:
-            raise refusal("IDX-017", file=name, reason=f"more than {_DEPTH} sequences deep")
+        if depth > 2 * _DEPTH:
+            raise refusal(IDX_017, file=heads.name, reason=f"more than {_DEPTH} sequences deep")
         if count > _ITEMS:
-            raise refusal("IDX-017", file=name, reason=f"more than {_ITEMS} items")
+            raise refusal(IDX_017, file=heads.name, reason=f"more than {_ITEMS} items")
     return at
 
 
@@ -270,8 +248,8 @@ def _inflate(data: Bytes, start: int, *, name: str, settings: Settings) -> bytes
             packed = at - start
             if size > most or (size > _INFLATE_FREE and size > _INFLATE_RATIO * packed):
                 reason = f"unpacks to more than {size} bytes from {packed}"
-                raise refusal("IDX-017", file=name, reason=reason)
+                raise refusal(IDX_017, file=name, reason=reason)
             parts.append(part)
     except zlib.error as error:
-        raise refusal("IDX-003", file=name, reason=f"deflated data: {error}") from error
+        raise refusal(IDX_003, file=name, reason=f"deflated data: {error}") from error
     return b"".join(parts)

@@ -8,10 +8,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netimg.errors import (
+    GEO_001,
+    GEO_002,
+    GEO_003,
+    GEO_004,
+    GEO_005,
+    GEO_006,
+    GEO_007,
+    GEO_008,
+    GEO_010,
+    GEO_011,
+    GEO_016,
+    GEO_019,
+)
 from netimg.geometry import Grid
 from netimg.reading.problems import count, doubt, refusal
 from netimg.reading.tables import table
@@ -22,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netimg.flag import Flag
+    from netimg.geometry import Matrix3
     from netimg.reading.headers import Header
 
     Vectors = NDArray[np.float64]
@@ -77,7 +93,7 @@ def stack(
         notes.append(doubt("GEO-013", touches=_touches(kind), slices=slices))
     if len(order) < limits["size"]["min_slices"]:
         n = len(order)
-        raise refusal("GEO-010", series=series, slices="1 slice" if n == 1 else f"{n} slices")
+        raise refusal(GEO_010, series=series, slices="1 slice" if n == 1 else f"{n} slices")
     numbers = [headers[i].instance_number for i in order]
     along, points = along[order], points[order]
     pixel = _pixel_mm(headers, series)
@@ -110,20 +126,20 @@ def _complete(headers: Sequence[Header], series: str) -> None:
     for index, header in enumerate(headers, start=1):
         which = header.instance_number if header.instance_number is not None else index
         if len(header.position or ()) != 3 or len(header.orientation or ()) != 6:
-            raise refusal("GEO-001", slice=which, series=series)
+            raise refusal(GEO_001, slice=which, series=series)
         if not all(map(math.isfinite, (*(header.position or ()), *(header.orientation or ())))):
-            raise refusal("GEO-019", slice=which, series=series)
+            raise refusal(GEO_019, slice=which, series=series)
         spacing = header.pixel_spacing
         if spacing is None or len(spacing) != 2:
             value = "absent" if spacing is None else f"{len(spacing)} values"
-            raise refusal("GEO-011", series=series, value=value)
+            raise refusal(GEO_011, series=series, value=value)
         if not all(limits["min_mm"] <= mm <= limits["max_mm"] for mm in spacing):
             value = " x ".join(f"{mm:g} mm" for mm in spacing)
-            raise refusal("GEO-011", series=series, value=value)
+            raise refusal(GEO_011, series=series, value=value)
     sizes = {(header.pixels.rows, header.pixels.columns) for header in headers}
     if len(sizes) > 1:
         text = ", ".join(f"{rows}x{columns}" for rows, columns in sorted(sizes, key=str))
-        raise refusal("GEO-008", series=series, sizes=text)
+        raise refusal(GEO_008, series=series, sizes=text)
 
 
 def _pixel_mm(headers: Sequence[Header], series: str) -> tuple[float, float]:
@@ -132,7 +148,7 @@ def _pixel_mm(headers: Sequence[Header], series: str) -> tuple[float, float]:
     first = every[0]
     if np.any(np.abs(every / first - 1) > table("geometry")["pixel"]["equal"]):
         text = ", ".join(sorted({f"{a:g} x {b:g} mm" for a, b in every.tolist()})[:4])
-        raise refusal("GEO-008", series=series, sizes=text)
+        raise refusal(GEO_008, series=series, sizes=text)
     return float(first[0]), float(first[1])
 
 
@@ -147,7 +163,7 @@ def _directions(
     worst = max(float(np.abs(norms - 1).max()), float(skew.max()))
     degrees = math.degrees(math.asin(min(1.0, worst)))
     if worst > limits["right_angle_note"]:
-        raise refusal("GEO-002", series=series, deg=degrees)
+        raise refusal(GEO_002, series=series, deg=degrees)
     mean = every.mean(axis=0)
     rows = mean[:3] / max(float(np.linalg.norm(mean[:3])), 1e-12)
     columns = mean[3:] - (mean[3:] @ rows) * rows
@@ -155,7 +171,7 @@ def _directions(
     turn = max(_turn_deg(every[:, :3], rows), _turn_deg(every[:, 3:], columns))
     if turn > max(limits["turn_deg"], degrees):
         spread = max(_turn_deg(every[:, :3], every[0, :3]), _turn_deg(every[:, 3:], every[0, 3:]))
-        raise refusal("GEO-007", series=series, deg=spread)
+        raise refusal(GEO_007, series=series, deg=spread)
     notes: list[Flag] = []
     if worst > limits["right_angle"]:
         notes.append(doubt("GEO-002/note", touches=_touches(kind), series=series, deg=degrees))
@@ -188,7 +204,7 @@ def _without_copies(
     for index in order:
         if kept and along[index] - along[kept[-1]] < near:
             if not same_picture(kept[-1], index):
-                raise refusal("GEO-005", z_mm=float(along[index]))
+                raise refusal(GEO_005, z_mm=float(along[index]))
             dropped.append((index, kept[-1]))
         else:
             kept.append(index)
@@ -215,8 +231,8 @@ def _drift(
     centred = shift - shift.mean(axis=0)
     if float((rest**2).sum()) <= (1 - limits["tilt_r2"]) * float((centred**2).sum()):
         degrees = math.degrees(math.atan(float(np.linalg.norm(slope))))
-        raise refusal("GEO-006", deg=degrees)
-    raise refusal("GEO-003/drift", series=series, drift_mm=drift_mm)
+        raise refusal(GEO_006, deg=degrees)
+    raise refusal(GEO_003, "drift", series=series, drift_mm=drift_mm)
 
 
 def _regular(
@@ -231,7 +247,7 @@ def _regular(
     limits = table("geometry")["spacing"]
     if not limits["min_mm"] <= step_mm <= limits["max_mm"]:
         value = f"slices are {step_mm:.3g} mm apart"
-        raise refusal("GEO-016", series=series, value=value)
+        raise refusal(GEO_016, series=series, value=value)
     places = along[0] + step_mm * np.arange(len(along))
     off_mm = float(np.abs(along - places).max())
     name = kind.lower()
@@ -244,7 +260,7 @@ def _regular(
     whole = np.abs(gaps - times * usual) <= limits["missing_fraction"] * usual
     if bool(whole.all()) and int(times.max()) >= 2:
         raise _missing(along, times, numbers=numbers, series=series)
-    raise refusal("GEO-003", series=series, spacings=_spacings(along))
+    raise refusal(GEO_003, series=series, spacings=_spacings(along))
 
 
 def _missing(
@@ -257,27 +273,26 @@ def _missing(
         for i in holes[:4].tolist()
     )
     n = int((times - 1).sum())
-    return refusal("GEO-004", missing=count(n, "slice"), series=series, between=between)
+    return refusal(GEO_004, missing=count(n, "slice"), series=series, between=between)
 
 
 def _spacings(along: Vectors) -> str:
     """Runs of equal spacing with their ranges: ``2.50 mm from -20.0 to 80.0 mm``."""
     gaps = np.round(np.diff(along), 2)
     cuts = [0, *(np.flatnonzero(np.diff(gaps)) + 1).tolist(), len(gaps)]
-    runs = [(float(gaps[a]), a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    runs = [(float(gaps[a]), a, b) for a, b in pairwise(cuts)]
     text = [f"{mm:.2f} mm from {along[a]:.1f} to {along[b]:.1f} mm" for mm, a, b in runs[:4]]
     if len(runs) > 4:
         text.append(f"and {len(runs) - 4} more changes")
     return ", ".join(text)
 
 
-def _matrix(
-    normal: Vectors, columns: Vectors, rows: Vectors
-) -> tuple[tuple[float, float, float], ...]:
+def _matrix(normal: Vectors, columns: Vectors, rows: Vectors) -> Matrix3:
     """Directions in array order: the columns are normal (z), column (y), row (x)."""
-    return tuple(
+    first, second, third = (
         (float(n), float(c), float(r)) for n, c, r in zip(normal, columns, rows, strict=True)
     )
+    return first, second, third
 
 
 def _size(grid: Grid, first: Header, *, series: str, kind: str) -> list[Flag]:

@@ -15,7 +15,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from netimg.errors import USE_003, USE_005, InputError, NothingUsable, UsageError
+from netimg.errors import (
+    IDX_018,
+    IDX_020,
+    SEL_011,
+    SEL_018,
+    USE_003,
+    USE_005,
+    InputError,
+    NothingUsable,
+    UsageError,
+)
 from netimg.progress import Progress, silent
 from netimg.reading.choose import by_token, choose_ct, choose_pets, not_there
 from netimg.reading.ct import read_ct, typed_phase
@@ -243,7 +253,7 @@ class _Reading:
             rest = [h for h in images if h.patient.id != str(chosen)]
             return kept, [_aside(h, "IDX-020/aside", file=h.file.name) for h in rest]
         if len(ids) > 1:
-            raise refusal("IDX-020", uid=self.uid, n=len(ids))
+            raise refusal(IDX_020, uid=self.uid, n=len(ids))
         return list(images), []
 
     def _read(self, parts: Sequence[Draft]) -> tuple[list[Series], dict[str, InputError]]:
@@ -301,7 +311,7 @@ class _Reading:
         if not elsewhere:
             return self._asked(pets, refused, token), Draft((), "PET", 0)
         if images and not same_person(images[0].patient, elsewhere[0].patient):
-            raise refusal("SEL-011", where=f"series {elsewhere[0].series_uid}")
+            raise refusal(SEL_011, where=f"series {elsewhere[0].series_uid}")
         number = max((d.number for d in drafts(images)), default=0) + 1
         draft = Draft(tuple(elsewhere), "PET", number)
         return self._one(draft), draft
@@ -364,9 +374,6 @@ def _listed(found: Index, root: Path) -> tuple[FoundStudy, ...]:
     for number, uid in enumerate(sorted(groups, key=place), start=1):
         own = groups[uid]
         folder = _folder(own, root)
-        label = folder.name or root.name
-        if folder.is_file():
-            label = folder.stem
         listed.append(
             FoundStudy(
                 number=number,
@@ -435,15 +442,13 @@ def _nothing(study: Study) -> NothingUsable:
         reasons = Counter(f"{a.code} {a.sentence}" for a in refused_ct)
         text = " ".join(f"{reason} ({n} files)" for reason, n in reasons.most_common(5))
         text += " ".join(_never(s) for s in cts)
-        error = refusal("SEL-018", kind=NothingUsable, reasons=text.rstrip("."), where=study.source)
+        error = refusal(SEL_018, reasons=text.rstrip("."), where=study.source)
     else:
         found = Counter(s.kind for s in study.series for _ in s.instances)
         found.update(a.code for a in study.set_aside)
         text = ", ".join(f"{n} {_kind_name(kind)}" for kind, n in sorted(found.items()))
         n = len(study.files)
-        error = refusal(
-            "IDX-018", kind=NothingUsable, n=n, found=text or "nothing", where=study.source
-        )
+        error = refusal(IDX_018, n=n, found=text or "nothing", where=study.source)
     assert isinstance(error, NothingUsable)  # noqa: S101  # for the type checker
     return error
 

@@ -1,4 +1,4 @@
-"""Every file below an input: a folder of any depth, a zip, or one file.
+"""Every file below an input: a folder of any depth (with zips in it), a zip, or one file.
 
 Names are data. Only regular files inside the folder are opened; members of an archive are read
 through, with the bytes counted while they are unpacked, and never written anywhere.
@@ -11,12 +11,12 @@ import stat
 import zipfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from netimg.errors import NetimgError
+from netimg.errors import IDX_001, IDX_002, IDX_003, IDX_009, IDX_017, NetimgError
 from netimg.reading.problems import code_of, refusal, sentence
 from netimg.study import SetAside
 
@@ -41,6 +41,21 @@ class Found:
     path: Path
     member: str | None
     size: int
+
+
+@dataclass(slots=True)
+class Meter:
+    """Bytes unpacked from archives so far, against their limit."""
+
+    most: int
+    unpacked: int = 0
+
+    def add(self, n: int, archive: str) -> None:
+        """Count bytes; refuse beyond the limit."""
+        self.unpacked += n
+        if self.unpacked > self.most:
+            reason = f"it unpacks to more than {self.most / 1e9:.0f} GB"
+            raise refusal(IDX_009, reason=reason, where=archive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +83,20 @@ def walk(root: Path, settings: Settings) -> Walk:
     if root.is_dir():
         result = _folder(root, settings)
         if not result.count:
-            raise refusal("IDX-001", folder=root.name or str(root), where=str(root))
+            raise refusal(IDX_001, folder=root.name or str(root), where=str(root))
         return result
     if not root.is_file():
-        raise refusal("IDX-002", path=root.name or str(root), where=str(root))
+        raise refusal(IDX_002, path=root.name or str(root), where=str(root))
     if zipfile.is_zipfile(root):
         return _archive(root, settings)
     return Walk((Found(root.name, root, None, root.stat().st_size),), ())
 
 
 @contextmanager
-def content(file: Found, settings: Settings) -> Iterator[Bytes]:
+def content(file: Found, settings: Settings, meter: Meter | None = None) -> Iterator[Bytes]:
     """Bytes of a file: mapped for a file on disk, unpacked and counted for a member of a zip.
+
+    ``meter`` counts what all members of one input unpack to.
 
     Raises
     ------
@@ -87,17 +104,17 @@ def content(file: Found, settings: Settings) -> Iterator[Bytes]:
         IDX-003 where the system refuses, IDX-009 where a member unpacks beyond the limits.
     """
     if file.member is not None:
-        yield _unpack(file, settings)
+        yield _unpack(file, settings, meter)
         return
     try:
         descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
-        raise refusal("IDX-003", file=file.name, reason=error.strerror or str(error)) from error
+        raise refusal(IDX_003, file=file.name, reason=error.strerror or str(error)) from error
     try:
         size = os.fstat(descriptor).st_size
         view: Bytes = mmap(descriptor, 0, access=ACCESS_READ) if size else b""
     except OSError as error:
-        raise refusal("IDX-003", file=file.name, reason=error.strerror or str(error)) from error
+        raise refusal(IDX_003, file=file.name, reason=error.strerror or str(error)) from error
     finally:
         os.close(descriptor)
     try:
@@ -117,7 +134,7 @@ def _folder(root: Path, settings: Settings) -> Walk:
         folder, depth = stack.pop()
         if depth > settings["limits.depth_max"]:
             reason = f"more than {settings['limits.depth_max']} folders deep"
-            raise refusal("IDX-017", file=str(folder.relative_to(root)), reason=reason)
+            raise refusal(IDX_017, file=str(folder.relative_to(root)), reason=reason)
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
@@ -129,15 +146,31 @@ def _folder(root: Path, settings: Settings) -> Walk:
             if kind == "folder":
                 stack.append((path, depth + 1))
             elif kind == "file":
-                name = str(path.relative_to(root))
-                found.append(Found(name, path, None, path.stat().st_size))
+                inside, closed = _file_or_archive(root, path, settings)
+                found += inside
+                aside += closed
             elif kind != "seen":
                 aside.append(_aside(root, path, "IDX-006", kind=kind))
         if len(found) > settings["limits.files_max"]:
             reason = f"more than {settings['limits.files_max']} files"
-            raise refusal("IDX-017", file=root.name, reason=reason)
+            raise refusal(IDX_017, file=root.name, reason=reason)
     found.sort(key=lambda file: os.fsencode(file.name))
     return Walk(tuple(found), tuple(aside))
+
+
+def _file_or_archive(
+    root: Path, path: Path, settings: Settings
+) -> tuple[list[Found], list[SetAside]]:
+    """A file, or the members of an archive that lies in the folder."""
+    name = str(path.relative_to(root))
+    if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
+        return [Found(name, path, None, path.stat().st_size)], []
+    try:
+        inside = _archive(path, settings)
+    except NetimgError as error:
+        return [], [SetAside(path=name, code=str(error.code), sentence=error.what)]
+    found = [replace(file, name=f"{name}/{file.name}") for file in inside.found]
+    return found, [replace(a, path=f"{name}/{a.path}") for a in inside.set_aside]
 
 
 def _kind(path: Path, base: Path, seen: set[tuple[int, int]]) -> str:
@@ -170,16 +203,16 @@ def _archive(path: Path, settings: Settings) -> Walk:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise refusal("IDX-009", reason=str(error), where=path.name) from error
+        raise refusal(IDX_009, reason=str(error), where=path.name) from error
     if not members:
-        raise refusal("IDX-001", folder=path.name, where=str(path))
+        raise refusal(IDX_001, folder=path.name, where=str(path))
     if len(members) > settings["limits.zip_members_max"]:
         reason = f"it holds {len(members)} files, more than {settings['limits.zip_members_max']}"
-        raise refusal("IDX-009", reason=reason, where=path.name)
+        raise refusal(IDX_009, reason=reason, where=path.name)
     if len({info.filename for info in members}) < len(members):
-        raise refusal("IDX-009", reason="it holds two files of one name", where=path.name)
+        raise refusal(IDX_009, reason="it holds two files of one name", where=path.name)
     if sum(info.compress_size for info in members) > path.stat().st_size:
-        raise refusal("IDX-009", reason="its parts overlap", where=path.name)
+        raise refusal(IDX_009, reason="its parts overlap", where=path.name)
     found: list[Found] = []
     aside: list[SetAside] = []
     for info in sorted(members, key=lambda info: info.filename):
@@ -191,7 +224,7 @@ def _archive(path: Path, settings: Settings) -> Walk:
     return Walk(tuple(found), tuple(aside))
 
 
-def _unpack(file: Found, settings: Settings) -> bytes:
+def _unpack(file: Found, settings: Settings, meter: Meter | None) -> bytes:
     """Whole member of a zip, counted while it is unpacked; the stated size is not believed."""
     most: int = settings["limits.series_bytes_max"]
     ratio: int = settings["limits.zip_ratio_max"]
@@ -205,14 +238,16 @@ def _unpack(file: Found, settings: Settings) -> bytes:
                     size += len(chunk)
                     if size > most or (size > _RATIO_FREE and size > ratio * packed):
                         raise _bomb(file, size, packed)
+                    if meter is not None:
+                        meter.add(len(chunk), file.path.name)
                     parts.append(chunk)
     except NetimgError:
         raise
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise refusal("IDX-003", file=file.name, reason=str(error)) from error
+        raise refusal(IDX_003, file=file.name, reason=str(error)) from error
     return b"".join(parts)
 
 
 def _bomb(file: Found, size: int, packed: int) -> NetimgError:
     reason = f"{file.name} unpacks to more than {size / 2**20:.0f} MB from {packed} bytes"
-    return refusal("IDX-009", reason=reason, where=file.path.name)
+    return refusal(IDX_009, reason=reason, where=file.path.name)

@@ -6,8 +6,9 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netimg.errors import SUV_006, SUV_007, SUV_017, SUV_039, SUV_041, SUV_042
+from netimg.reading.problems import refusal
 from netimg.reading.suv.decay import apart
-from netimg.reading.suv.notes import refuse
 from netimg.reading.suv.nuclide import LONG_LIVED_S
 from netimg.reading.suv.text import clock, stamp
 
@@ -54,16 +55,16 @@ def read(
     moment = stamp(injection.start_datetime, "injection date-time (0018,1078)", offset=offset)
     time = clock(injection.start_time, "injection time (0018,1072)")
     if moment is None and time is None:
-        raise refuse("SUV-006")
+        raise refusal(SUV_006)
     shown = moment.time() if moment is not None else time
     assert shown is not None  # noqa: S101  # one of both is there
     if shown == dt.time(0) and scan is not None and not dt.time(0) < scan.time() <= _EARLY:
         text = f"injection 00:00:00, scan {scan.time().isoformat('seconds')}"
-        raise refuse("SUV-017", list=text)
+        raise refusal(SUV_017, list=text)
     if moment is not None and time is not None and "+" not in (injection.start_datetime or ""):
         _agree(moment, time, half_life_s, notes)
     if moment is None and half_life_s >= LONG_LIVED_S:
-        raise refuse("SUV-039", nuclide=f"a nuclide of {half_life_s / 3600:.1f} h half-life")
+        raise refusal(SUV_039, nuclide=f"a nuclide of {half_life_s / 3600:.1f} h half-life")
     return Administration(moment, shown)
 
 
@@ -91,7 +92,7 @@ def settle(
         notes.add("SUV-024" if moment.date() < reference.date() else "SUV-045")
         if (reference - moment).total_seconds() >= _LATE_INJECTION_S:
             late = (moment + _DAY - reference).total_seconds()
-            raise refuse("SUV-007", minutes=late / 60.0)
+            raise refusal(SUV_007, minutes=late / 60.0)
     uptake = (reference - moment).total_seconds()
     if not 0.0 <= uptake <= longest and short and given.moment is not None and repair:
         by_clock = given.before(reference)
@@ -99,9 +100,9 @@ def settle(
             _say_repaired(moment, by_clock, reference, notes)
             moment, uptake = by_clock, (reference - by_clock).total_seconds()
     if uptake < 0:
-        raise refuse("SUV-007", minutes=-uptake / 60.0)
+        raise refusal(SUV_007, minutes=-uptake / 60.0)
     if uptake > longest:
-        raise refuse("SUV-042", hours=uptake / 3600.0, nuclide=nuclide or "this nuclide")
+        raise refusal(SUV_042, hours=uptake / 3600.0, nuclide=nuclide or "this nuclide")
     if short and not _USUAL_MIN[0] * 60 <= uptake <= _USUAL_MIN[1] * 60:
         usual = f"{_USUAL_MIN[0]:.0f}-{_USUAL_MIN[1]:.0f}"
         notes.add("SUV-016", minutes=uptake / 60.0, range=usual)
@@ -116,7 +117,7 @@ def _agree(moment: dt.datetime, time: dt.time, half_life_s: float, notes: Notes)
     off = apart(seconds, half_life_s)
     texts = moment.time().isoformat("seconds"), time.isoformat("seconds")
     if off > 0.05:
-        raise refuse("SUV-041", a=texts[0], b=texts[1])
+        raise refusal(SUV_041, a=texts[0], b=texts[1])
     if off > 0.01:
         taken = f"the date-time {texts[0]}"
         notes.add("SUV-029/note", a=texts[0], b=texts[1], percent=100.0 * off, taken=taken)

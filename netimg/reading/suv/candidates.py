@@ -8,8 +8,9 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netimg.errors import SUV_028, SUV_029
+from netimg.reading.problems import refusal
 from netimg.reading.suv.decay import apart, mean_count_s
-from netimg.reading.suv.notes import refuse
 from netimg.reading.suv.text import clock, day, decimal, stamp
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def choose(
     if earliest is not None:
         notes.add("SUV-047")
         return Reference("earliest_acquisition", earliest)
-    raise refuse("SUV-028")
+    raise refusal(SUV_028)
 
 
 def _series_or(
@@ -313,8 +314,8 @@ def _disagree(
 
 
 def _refused(a: dt.datetime, b: dt.datetime, off: float) -> Exception:
-    return refuse(
-        "SUV-029",
+    return refusal(
+        SUV_029,
         a=a.time().isoformat("seconds"),
         b=b.time().isoformat("seconds"),
         percent=100.0 * off,

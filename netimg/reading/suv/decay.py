@@ -7,7 +7,7 @@ import math
 
 def decayed(seconds: float, half_life_s: float) -> float:
     """Share of the activity that is left after ``seconds``."""
-    return 2.0 ** (-seconds / half_life_s)
+    return math.exp2(-seconds / half_life_s)
 
 
 def mean_count_s(frame_s: float, half_life_s: float) -> float:
@@ -32,4 +32,4 @@ def frame_gain(frame_s: float, half_life_s: float) -> float:
 
 def apart(seconds: float, half_life_s: float) -> float:
     """Relative change of SUV when the reference moves by ``seconds``."""
-    return abs(2.0 ** (seconds / half_life_s) - 1.0)
+    return abs(math.exp2(seconds / half_life_s) - 1.0)

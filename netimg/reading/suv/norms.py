@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netimg.reading.suv.notes import refuse
+from netimg.errors import SUV_014, SUV_015, SUV_036
+from netimg.reading.problems import refusal
 
 if TYPE_CHECKING:
     from netimg.reading.suv.notes import Notes
@@ -49,19 +51,19 @@ def ratio(norm: str, body: Body, notes: Notes) -> float:
     if norm == "bw":
         return 1.0
     if body.height_m is None:
-        raise refuse("SUV-014", norm=norm)
+        raise refusal(SUV_014, norm=norm)
     if norm == "bsa":
-        surface = 0.007184 * (body.height_m * 100) ** 0.725 * body.weight_kg**0.425
+        surface = 0.007184 * math.pow(body.height_m * 100, 0.725) * math.pow(body.weight_kg, 0.425)
         return 10.0 * surface / body.weight_kg
     if body.sex not in ("M", "F", "O"):
-        raise refuse("SUV-015", norm=norm)
+        raise refusal(SUV_015, norm=norm)
     if body.sex == "O":
         notes.add("SUV-015/other", norm=norm)
     sexes = ("M", "F") if body.sex == "O" else (body.sex,)
     masses = [_mass(norm, body.weight_kg, body.height_m, sex) for sex in sexes]
     mass = sum(masses) / len(masses)
     if mass <= 0:
-        raise refuse("SUV-036", norm=norm)
+        raise refusal(SUV_036, norm=norm)
     bmi = body.weight_kg / body.height_m**2
     turns = _TURNS_AT_BMI.get(norm)
     if turns and bmi > min(turns[0 if sex == "M" else 1] for sex in sexes):

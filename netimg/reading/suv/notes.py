@@ -1,15 +1,13 @@
-"""Doubts gathered on the way to SUV, and refusals in one form."""
+"""Doubts gathered on the way to SUV."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from netimg.errors import SUVError
-from netimg.reading.problems import doubt, refusal
+from netimg.reading.problems import doubt
 
 if TYPE_CHECKING:
-    from netimg.errors import NetimgError
     from netimg.flag import Flag
 
 
@@ -24,8 +22,3 @@ class Notes:
         flag = doubt(problem, touches=("pet",), **numbers)
         if flag not in self.flags:
             self.flags.append(flag)
-
-
-def refuse(problem: str, **numbers: Any) -> NetimgError:  # noqa: ANN401  # as the sentence asks
-    """SUVError of ``problems.toml``."""
-    return refusal(problem, kind=SUVError, **numbers)

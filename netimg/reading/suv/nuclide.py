@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from netimg.reading.suv.notes import refuse
+from netimg.errors import SUV_008, SUV_022, SUV_040
+from netimg.reading.problems import refusal
 from netimg.reading.suv.text import decimal
 from netimg.reading.tables import table
 from netimg.reading.tracer import plain
@@ -38,7 +39,7 @@ def half_life_s(injection: Injection, notes: Notes, *, repair: bool) -> tuple[st
     if not stated:
         return _from_table(named, notes, repair=repair)
     if stated < 0:
-        raise refuse("SUV-008", half_life_s=stated, nuclide=said or "any nuclide")
+        raise refusal(SUV_008, half_life_s=stated, nuclide=said or "any nuclide")
     if not named:
         near = [n for n, row in rows.items() if _fits(stated, row)]
         name = near[0] if near else None
@@ -54,15 +55,14 @@ def half_life_s(injection: Injection, notes: Notes, *, repair: bool) -> tuple[st
             if repair and _fits(stated * seconds, rows[name]):
                 notes.add("SUV-008/unit", half_life_s=stated, nuclide=name, unit=unit)
                 return name, stated * seconds
-    raise refuse("SUV-008", half_life_s=stated, nuclide=said)
+    raise refusal(SUV_008, half_life_s=stated, nuclide=said)
 
 
 def evidence(injection: Injection) -> list[str]:
     """Nuclides that code, meaning and radiopharmaceutical name; each once."""
     rows = table("nuclides")
-    named = [
-        n for n, row in rows.items() if injection.nuclide_code and injection.nuclide_code in row["codes"]
-    ]  # fmt: skip
+    code = injection.nuclide_code
+    named = [n for n, row in rows.items() if code and code in row["codes"]]
     for text in (injection.nuclide_meaning, injection.tracer):
         flat = plain(text or "")
         named += [
@@ -96,7 +96,7 @@ def check_branching(
     if abs(fraction / share - 1.0) <= 0.05:
         return
     if small and not corrected:
-        raise refuse("SUV-040", fraction=stated, nuclide=nuclide, table=share)
+        raise refusal(SUV_040, fraction=stated, nuclide=nuclide, table=share)
     if not small and fraction != 1.0:
         notes.add("SUV-040/note", fraction=f"{stated:g}", nuclide=nuclide, table=share)
 
@@ -108,9 +108,9 @@ def gives_positrons(nuclide: str | None) -> bool:
 
 def _from_table(named: list[str], notes: Notes, *, repair: bool) -> tuple[str, float]:
     if not named:
-        raise refuse("SUV-022")
+        raise refusal(SUV_022)
     if len(named) > 1 or not repair:
-        raise refuse("SUV-008/none", nuclide=", ".join(named))
+        raise refusal(SUV_008, "none", nuclide=", ".join(named))
     notes.add("SUV-008/table", nuclide=named[0])
     return named[0], float(table("nuclides")[named[0]]["half_life_s"])
 

@@ -12,13 +12,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from netimg.errors import PIX_005, PIX_013, SUVError
-from netimg.reading.problems import sentence
+from netimg.errors import (
+    PIX_005,
+    PIX_013,
+    SUV_003,
+    SUV_009,
+    SUV_010,
+    SUV_011,
+    SUV_013,
+    SUV_025,
+    SUV_026,
+    SUV_027,
+    SUV_028,
+    SUV_029,
+    SUV_030,
+    SUV_031,
+    SUV_033,
+    SUV_034,
+    SUV_038,
+    SUV_043,
+    SUVError,
+)
+from netimg.reading.problems import refusal, sentence
 from netimg.reading.suv import administration, candidates, norms, nuclide, units
 from netimg.reading.suv.candidates import Reference, Times
 from netimg.reading.suv.decay import decayed, frame_gain
 from netimg.reading.suv.header import Injection, PetSlice
-from netimg.reading.suv.notes import Notes, refuse
+from netimg.reading.suv.notes import Notes
 from netimg.reading.suv.text import decimal, stamp
 
 if TYPE_CHECKING:
@@ -159,7 +179,7 @@ class _Work:
         if own:
             self.notes.add("SUV-018", name="Philips activity factor")
             return self.activity("CNTS, activity factor", scale=own)
-        raise refuse("SUV-031")
+        raise refusal(SUV_031)
 
     def compare(self, suv: float, activity: float) -> None:
         """Own calculation beside the scanner's SUV factor."""
@@ -170,7 +190,7 @@ class _Work:
             return
         percent = abs(mine / suv - 1.0) * 100.0
         if percent > _PHILIPS_LIMIT:
-            raise refuse("SUV-026", percent=percent)
+            raise refusal(SUV_026, percent=percent)
         if percent > _PHILIPS_NOTE:
             self.notes.add("SUV-026/note", percent=percent)
 
@@ -212,7 +232,7 @@ class _Work:
             off = abs(gain - 1.0)
             said = {"a": "decay correction ADMIN", "b": "decay factor 1", "percent": 100.0 * off}
             if off > _SPECT_LIMIT:
-                raise refuse("SUV-029", **said)
+                raise refusal(SUV_029, **said)
             if off > _SPECT_NOTE:
                 self.notes.add("SUV-029/note", **said, taken="the stated correction to injection")
         return self.result(
@@ -237,7 +257,7 @@ class _Work:
         earliest = times.earliest
         moment = self.administered(case, times, earliest)
         if earliest is None:
-            raise refuse("SUV-028")
+            raise refusal(SUV_028)
         factors = tuple(
             1000.0 * case.kg / case.dose_bq * gain * scale
             for gain in self.gains(case, times, moment)
@@ -257,9 +277,9 @@ class _Work:
         gains = []
         for start, frame in zip(times.acquisitions, times.frame_s, strict=True):
             if start is None:
-                raise refuse("SUV-028")
+                raise refusal(SUV_028)
             if frame is None:
-                raise refuse("SUV-030")
+                raise refusal(SUV_030)
             elapsed = (start - moment).total_seconds()
             gain = frame_gain(frame, case.half_life_s) / decayed(elapsed, case.half_life_s)
             gains.append(gain)
@@ -348,15 +368,15 @@ class _Work:
         for name in ("ge_scan_datetime", "earliest_acquisition"):
             if name in found:
                 return Reference(name, found[name])
-        raise refuse("SUV-028")
+        raise refusal(SUV_028)
 
     def ibsi_reference(self, found: dict[str, dt.datetime], times: Times, case: _Case) -> Reference:
         if "ge_scan_datetime" in found:
             return Reference("ge_scan_datetime", found["ge_scan_datetime"])
         if any(value is None for value in (*times.acquisitions, *times.frame_reference_s)):
-            raise refuse("SUV-028")
+            raise refusal(SUV_028)
         if any(value is None for value in times.frame_s):
-            raise refuse("SUV-030")
+            raise refusal(SUV_030)
         back = candidates.backcomputed(times, case.half_life_s, ge=False)
         assert back is not None  # noqa: S101  # every part was checked above
         return Reference("backcomputed_per_slice", min(back), back)
@@ -375,7 +395,7 @@ class _Work:
         """Injection as an instant before ``reference``."""
         given = self.recorded(case, times)
         if reference is None:
-            raise refuse("SUV-028")
+            raise refusal(SUV_028)
         return administration.settle(
             given,
             reference,
@@ -390,9 +410,9 @@ class _Work:
         given = self.first.injections or ()
         which = int(str(self.typed.get("injection", 0)))
         if not given and not {"dose_bq", "injection_time", "half_life_s"} <= set(self.typed):
-            raise refuse("SUV-043")
+            raise refusal(SUV_043)
         if len(given) > 1 and not 1 <= which <= len(given):
-            raise refuse("SUV-013", n=len(given))
+            raise refusal(SUV_013, n=len(given))
         item = given[max(0, which - 1)] if given else Injection()
         if "dose_bq" in self.typed:
             item = replace(item, dose=_plain_number(self.typed["dose_bq"]))
@@ -419,10 +439,10 @@ class _Work:
             sides = [*spacing, thick]
             if len(sides) == 3 and all(sides):
                 return 1000.0 / math.prod(float(side or 0.0) for side in sides)
-            raise refuse("SUV-038")
+            raise refusal(SUV_038)
         factor = decimal(self.first.calibration_factor, "calibration factor (0054,1322)")
         if not factor or factor < 0:
-            raise refuse("SUV-038")
+            raise refusal(SUV_038)
         return factor
 
     def philips(self, private: object, tag: str) -> float | None:
@@ -567,22 +587,20 @@ def _check_equal(slices: Sequence[PetSlice]) -> None:
         ("activity or nuclide", injected),
     ):
         if len({value(part) for part in slices}) > 1:  # type: ignore[no-untyped-call]  # a lambda
-            raise refuse("SUV-025", attribute=attribute)
+            raise refusal(SUV_025, attribute=attribute)
 
 
 def _check_scale(slices: Sequence[PetSlice], policy: str, notes: Notes, *, allowed: bool) -> None:
     for index, part in enumerate(slices, start=1):
         slope = decimal(part.slope, "rescale slope (0028,1053)")
         if slope is None:
-            what = sentence("PIX-005", series="the series")
-            raise SUVError(PIX_005, what=what)
+            raise SUVError(PIX_005, what=sentence("PIX-005", series="the series"))
         if slope <= 0 or not math.isfinite(slope):
-            what = sentence("PIX-013", slice=index, slope=slope)
-            raise SUVError(PIX_013, what=what)
+            raise SUVError(PIX_013, what=sentence("PIX-013", slice=index, slope=slope))
         intercept = decimal(part.intercept, "rescale intercept (0028,1052)") or 0.0
         if intercept != 0.0:
             if policy != "qiba" and not allowed:
-                raise refuse("SUV-033", intercept=intercept)
+                raise refusal(SUV_033, intercept=intercept)
             notes.add("SUV-033/note", intercept=intercept)
 
 
@@ -595,10 +613,10 @@ def _check_units(first: PetSlice, policy: str) -> None:
     if policy == "ibsi":
         known.add("CPS")
     if unit not in known:
-        raise refuse("SUV-003", units=unit or "no unit that is said")
+        raise refusal(SUV_003, units=unit or "no unit that is said")
     fits = {"GML": {"", *norms.BY_TYPE} - {"BSA"}, "CM2ML": {"", "BSA"}}.get(unit)
     if fits is not None and kind not in fits:
-        raise refuse("SUV-034", type=kind, units=unit)
+        raise refusal(SUV_034, type=kind, units=unit)
 
 
 def _check_corrections(first: PetSlice, policy: str, notes: Notes) -> None:
@@ -606,25 +624,25 @@ def _check_corrections(first: PetSlice, policy: str, notes: Notes) -> None:
     stored = (first.units or "").strip().upper() in units.STORED_SUV
     if first.enhanced:
         if (first.attenuation_corrected or "").strip().upper() != "YES":
-            raise refuse("SUV-010")
+            raise refusal(SUV_010)
     elif first.corrected_image is None:
         if not stored:
-            raise refuse("SUV-027")
+            raise refusal(SUV_027)
         notes.add("SUV-027/note")
     elif "ATTN" not in {c.upper() for c in first.corrected_image}:
-        raise refuse("SUV-010")
+        raise refusal(SUV_010)
     decay = _decay_of(first)
     if stored:
         return
     if decay not in _DECAYS or (policy == "qiba" and decay != "START"):
-        raise refuse("SUV-009", value=decay or "not said", policy=policy)
+        raise refusal(SUV_009, value=decay or "not said", policy=policy)
     if first.enhanced:
         return
     corrections = {c.upper() for c in first.corrected_image or ()}
     wrong = {"START": "DECY" not in corrections, "NONE": "DECY" in corrections}.get(decay, False)
     if wrong:
         listed = ", ".join(sorted(corrections))
-        raise refuse("SUV-011", value=decay, list=listed)
+        raise refusal(SUV_011, value=decay, list=listed)
 
 
 def _decay_of(first: PetSlice) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from netimg.errors import SUVError
+from netimg.errors import SUV_037, NetimgError
 from netimg.reading.problems import refusal
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -76,11 +76,9 @@ def stamp(text: str | None, tag: str, *, offset: str | None = None) -> dt.dateti
     return moment if own is None or series is None else moment + (series - own)
 
 
-def unreadable(tag: str, value: str) -> SUVError:
+def unreadable(tag: str, value: str) -> NetimgError:
     """SUV-037 for a value that is no number, date or time."""
-    error = refusal("SUV-037", kind=SUVError, tag=tag, value=repr(value))
-    assert isinstance(error, SUVError)  # noqa: S101  # for the type checker
-    return error
+    return refusal(SUV_037, tag=tag, value=repr(value))
 
 
 def _raise(tag: str, value: str) -> dt.date:

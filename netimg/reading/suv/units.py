@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netimg.reading.suv.notes import refuse
+from netimg.errors import SUV_001, SUV_002, SUV_004, SUV_005, SUV_035
+from netimg.reading.problems import refusal
 from netimg.reading.suv.text import decimal
 
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ def weight_kg(text: str | None, notes: Notes, *, repair: bool) -> float:
     """
     stated = decimal(text, "weight (0010,1030)")
     if not stated:
-        raise refuse("SUV-001")
+        raise refusal(SUV_001)
     kg = stated
     if stated > 1000 and repair:
         kg = stated / 1000.0
     if not 2.0 <= kg <= 400.0:
-        raise refuse("SUV-002", weight=f"{stated:g} kg")
+        raise refusal(SUV_002, weight=f"{stated:g} kg")
     if kg != stated:
         notes.add("SUV-002/grams", weight=f"{stated:g}", kg=kg)
     return kg
@@ -55,7 +56,7 @@ def height_m(text: str | None, notes: Notes, *, repair: bool) -> float | None:
     elif repair and 300 <= stated <= 2600:
         metres, unit = stated / 1000.0, "mm"
     if not 0.3 <= metres <= 2.6:
-        raise refuse("SUV-035", height=f"{stated:g} m")
+        raise refusal(SUV_035, height=f"{stated:g} m")
     if unit:
         notes.add("SUV-035/unit", height=f"{stated:g}", unit=unit)
     return metres
@@ -76,7 +77,7 @@ def dose_bq(
     """
     stated = decimal(text, "activity (0018,1074)")
     if not stated:
-        raise refuse("SUV-004")
+        raise refusal(SUV_004)
     own = 1e6 if enhanced and not typed else 1.0
     name = "MBq" if own == 1e6 else "Bq"
     per_kg = stated * own / 1e6 / kg
@@ -90,7 +91,7 @@ def dose_bq(
         if _USUAL_MBQ_KG[0] <= stated * factor / 1e6 / kg <= _USUAL_MBQ_KG[1]
     ]
     if stated < 0 or len(usual) != 1 or not repair or typed:
-        raise refuse("SUV-005", dose=f"{stated:g} {name}")
+        raise refusal(SUV_005, dose=f"{stated:g} {name}")
     unit, factor = usual[0]
     notes.add("SUV-005/unit", dose=f"{stated:g}", unit=unit, mbq=stated * factor / 1e6)
     return stated * factor
