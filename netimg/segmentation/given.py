@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netimg.anatomy import LABEL_NAMES, SEGMENT_CODES, Anatomy
+from netimg.anatomy import LABEL_NAMES, SEGMENT_CODES, Anatomy, Origin
 from netimg.errors import MSK_004, MaskError
 from netimg.flag import Flag, Severity
 from netimg.segmentation.contract import LESIONS
@@ -19,7 +19,6 @@ from netimg.volume import LabelMap, Mask
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from netimg.anatomy import Origin
     from netimg.geometry import Grid
 
 SEGMENTS = (*SEGMENT_CODES, 141, 142)
@@ -61,7 +60,8 @@ def anatomy_from_masks(
     no_lesions
         A person says that there are none.
     origins
-        Where each part came from (``liver``, ``lesions``, ``segments``, ``organs``).
+        Where each part came from (``liver``, ``lesions``, ``segments``, ``organs``); ``labels``
+        for all parts that came out of ``labels``.
 
     Raises
     ------
@@ -70,51 +70,61 @@ def anatomy_from_masks(
     ValueError
         If nothing is given, a mask lies on another grid, or ``no_lesions`` contradicts a mask.
     """
-    for part in (liver, lesions, segments, labels):
-        if part is not None and not part.grid.same_as(grid, tol_mm=0.1):
-            message = f"a mask on {part.grid} was given for {grid}"
-            raise ValueError(message)
+    _check_grids(grid, liver, lesions, segments, labels)
+    if no_lesions and lesions is not None:
+        message = "lesions were given together with no_lesions"
+        raise ValueError(message)
     if labels is not None:
-        present = set(labels.present())
-        if liver is None and present & set(LIVER_CODES):
-            liver = Mask(voxels=np.isin(labels.labels, LIVER_CODES), grid=grid)
-        if lesions is None and 2 in present and not no_lesions:
-            lesions = labels.mask(2)
-        if segments is None and present & set(SEGMENTS):
-            segments = _only(labels, SEGMENTS)
+        segments = segments or _only(labels, SEGMENTS)
+        liver = liver or _liver(labels)
+        lesions = lesions or (labels.mask(2) if 2 in labels.present() else None)
     if liver is None and segments is not None:
-        liver = Mask(voxels=np.isin(segments.labels, SEGMENTS), grid=grid)
+        liver = _liver(segments)
     if liver is not None and liver.is_empty:
         raise MaskError(
             MSK_004,
             what="the liver mask is empty.",
             todo="Give a mask with a liver in it, or leave --liver-mask out.",
         )
-    if no_lesions and lesions is not None:
-        message = "lesions were given together with no_lesions"
-        raise ValueError(message)
-    flags = () if lesions is None else _lesion_flags(lesions, liver)
     if no_lesions:
         lesions = Mask(voxels=np.zeros(grid.shape, dtype=bool), grid=grid)
+    organs = None if labels is None else _only(labels, set(labels.present()) - {1, 2, *SEGMENTS})
+    parts = {"liver": liver, "lesions": lesions, "segments": segments, "organs": organs}
+    named = {part for part, mask in parts.items() if mask is not None}
     return Anatomy.from_masks(
         liver,
         lesions,
         segments=segments,
-        organs=None if labels is None else _organs(labels),
-        origins=origins,
-        flags=flags,
+        organs=organs,
+        origins=None if origins is None else _origins(origins, named),
+        flags=() if no_lesions else _lesion_flags(lesions, liver),
     )
 
 
-def _organs(labels: LabelMap) -> LabelMap | None:
-    """What is neither liver, lesion nor segment; None where nothing is left."""
-    taken = {1, 2, *SEGMENTS}
-    codes = [code for code in labels.present() if code not in taken]
-    return _only(labels, codes) if codes else None
+def _check_grids(grid: Grid, *parts: Mask | LabelMap | None) -> None:
+    for part in parts:
+        if part is not None and not part.grid.same_as(grid, tol_mm=0.1):
+            message = f"a mask on {part.grid} was given for {grid}"
+            raise ValueError(message)
 
 
-def _only(labels: LabelMap, codes: Collection[int]) -> LabelMap:
-    """Label map with some codes kept."""
+def _liver(labels: LabelMap) -> Mask | None:
+    """Union of all codes that are liver; None where there is none."""
+    if not set(labels.present()) & set(LIVER_CODES):
+        return None
+    return Mask(voxels=np.isin(labels.labels, LIVER_CODES), grid=labels.grid)
+
+
+def _origins(origins: Mapping[str, Origin], parts: Collection[str]) -> dict[str, Origin]:
+    """Origin of each part that is there; ``labels`` stands for those that are not named."""
+    rest = origins.get("labels", Origin(kind="person", name="given masks"))
+    return {part: origins.get(part, rest) for part in sorted(parts)}
+
+
+def _only(labels: LabelMap, codes: Collection[int]) -> LabelMap | None:
+    """Label map with some codes kept; None where none of them occurs."""
+    if not set(labels.present()) & set(codes):
+        return None
     keep = np.isin(labels.labels, list(codes))
     names = {code: LABEL_NAMES[code] for code in labels.present() if code in LABEL_NAMES}
     return LabelMap(
@@ -124,8 +134,10 @@ def _only(labels: LabelMap, codes: Collection[int]) -> LabelMap:
     )
 
 
-def _lesion_flags(lesions: Mask | LabelMap, liver: Mask | None) -> tuple[Flag, ...]:
+def _lesion_flags(lesions: Mask | LabelMap | None, liver: Mask | None) -> tuple[Flag, ...]:
     """Empty lesion mask (MSK-004), lesions away from the liver (MSK-013)."""
+    if lesions is None:
+        return ()
     inside = lesions.voxels if isinstance(lesions, Mask) else lesions.labels > 0
     if not inside.any():
         sentence = "The lesion mask is empty: taken as no lesions."

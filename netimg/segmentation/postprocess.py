@@ -110,7 +110,7 @@ def keep_pieces(
     table = np.zeros(len(counts), dtype=bool)
     table[list(kept)] = True
     out = table[labels]
-    lost = int(counts.sum() - counts[list(kept)].sum()) * grid.voxel_ml
+    lost = float(counts.sum() - counts[list(kept)].sum()) * grid.voxel_ml
     remark = f"{np.count_nonzero(counts) - len(kept)} pieces dropped, {len(kept)} kept"
     pieces = int(np.count_nonzero(counts * grid.voxel_ml > MAJOR_ML))
     return out, pieces, Step(name="largest piece", changed_ml=-lost, remark=remark)
@@ -132,7 +132,7 @@ def fill_holes(liver: MaskZYX, grid: Grid, hole_mm2: float) -> tuple[MaskZYX, St
             small = np.bincount(labels.ravel()) * pixel_mm2 < hole_mm2
             small[0] = False
             out[z] |= small[labels]
-    added = int(np.count_nonzero(out) - np.count_nonzero(liver)) * grid.voxel_ml
+    added = float(np.count_nonzero(out) - np.count_nonzero(liver)) * grid.voxel_ml
     return out, Step(name="holes", changed_ml=added)
 
 
@@ -168,7 +168,7 @@ def cut_bridges(
     )
     owner = labels[tuple(nearest)]
     out = liver & ~np.isin(owner, outside)
-    lost = int(np.count_nonzero(liver) - np.count_nonzero(out)) * grid.voxel_ml
+    lost = float(np.count_nonzero(liver) - np.count_nonzero(out)) * grid.voxel_ml
     remark = f"{len(outside)} pieces cut off"
     return out, Step(name="bridges", changed_ml=-lost, remark=remark)
 
@@ -208,7 +208,7 @@ def find_lesions(
     steps.append(Step(name="small lesions", changed_ml=-small_ml))
     out = kept[labels]
     whole = _filled(out) & liver
-    added = int(np.count_nonzero(whole) - np.count_nonzero(out)) * grid.voxel_ml
+    added = float(np.count_nonzero(whole) - np.count_nonzero(out)) * grid.voxel_ml
     steps.append(Step(name="holes of lesions", changed_ml=added))
     return whole, steps
 

@@ -114,7 +114,7 @@ def liver_cut(seen: Seen, limits: Mapping[str, float]) -> list[Flag]:
         ends.append(("top", liver[-1]))
     flags = []
     for name, plane in ends:
-        cm2 = np.count_nonzero(plane) * y * x / 100
+        cm2 = float(np.count_nonzero(plane)) * y * x / 100
         if cm2 > limits["cut_cm2_ends"]:
             flags.append(_cut(f"{name} of the CT", cm2, limits["cut_cm2_ends"]))
     faces = ((1, z * x), (2, z * y))
@@ -122,14 +122,14 @@ def liver_cut(seen: Seen, limits: Mapping[str, float]) -> list[Flag]:
     for axis, mm2 in faces:
         for present, index in ((at_start[axis], 0), (at_stop[axis], -1)):
             if present:
-                border += np.count_nonzero(liver.take(index, axis=axis)) * mm2 / 100
+                border += float(np.count_nonzero(liver.take(index, axis=axis))) * mm2 / 100
     empty = seen.hu < limits["padding_hu"]
     for axis, mm2 in faces:
         touching = np.diff(empty.astype(np.int8), axis=axis) != 0
         inside = liver.take(range(1, liver.shape[axis]), axis=axis) | liver.take(
             range(liver.shape[axis] - 1), axis=axis
         )
-        border += np.count_nonzero(touching & inside) * mm2 / 100
+        border += float(np.count_nonzero(touching & inside)) * mm2 / 100
     if border > limits["cut_cm2_sides"]:
         flags.append(_cut("side of the CT", border, limits["cut_cm2_sides"]))
     return flags
@@ -209,7 +209,7 @@ def unsure_lesions(
     """Lesions of low confidence, or whose size hangs on the threshold."""
     if seen.lesion_probability is None or not lesions:
         return []
-    shares = _core_shares(seen, limits)
+    shares = _core_shares(seen, seen.lesion_probability, limits)
     flags = []
     for lesion in lesions:
         share = shares.get(lesion.number, 1.0)
@@ -235,13 +235,14 @@ def unsure_lesions(
     return flags
 
 
-def _core_shares(seen: Seen, limits: Mapping[str, float]) -> dict[int, float]:
+def _core_shares(
+    seen: Seen, probability: NDArray[np.float16], limits: Mapping[str, float]
+) -> dict[int, float]:
     """Volume at the sure probability over volume at the low one, around each lesion."""
     import cc3d
 
-    assert seen.lesion_probability is not None  # noqa: S101  # the caller has looked
-    low = (seen.lesion_probability >= np.float16(limits["lesion_low"])) & seen.liver
-    sure = low & (seen.lesion_probability >= np.float16(limits["lesion_sure"]))
+    low = (probability >= np.float16(limits["lesion_low"])) & seen.liver
+    sure = low & (probability >= np.float16(limits["lesion_sure"]))
     pieces = cc3d.connected_components(np.ascontiguousarray(low), connectivity=26)
     wide = np.bincount(pieces.ravel())
     core = np.bincount(pieces[sure], minlength=len(wide))
@@ -289,8 +290,8 @@ def _edge_share(lesion: MaskZYX, liver: MaskZYX, grid: Grid) -> float:
         for step in (-1, 1):
             neighbour = np.roll(inside, step, axis=axis)
             open_faces = inside & ~neighbour
-            surface += area * np.count_nonzero(open_faces)
-            edge += area * np.count_nonzero(open_faces & ~np.roll(around, step, axis=axis))
+            surface += area * float(np.count_nonzero(open_faces))
+            edge += area * float(np.count_nonzero(open_faces & ~np.roll(around, step, axis=axis)))
     return edge / surface if surface else 0.0
 
 
@@ -313,7 +314,7 @@ def unsure_liver(seen: Seen, limits: Mapping[str, float]) -> list[Flag]:
     decided = float(np.maximum(p, 1 - p).mean())
     low, sure = np.float16(limits["lesion_low"]), np.float16(limits["lesion_sure"])
     open_voxels = (seen.liver_probability >= low) & (seen.liver_probability < sure) & band
-    band_pct = 100 * np.count_nonzero(open_voxels) * seen.grid.voxel_ml / seen.liver_ml
+    band_pct = 100 * float(np.count_nonzero(open_voxels)) * seen.grid.voxel_ml / seen.liver_ml
     if decided >= limits["liver_confidence"] and band_pct <= limits["liver_band_pct"]:
         return []
     unsure = decided < limits["liver_confidence"]
@@ -360,7 +361,7 @@ def locator_disagrees(seen: Seen, limits: Mapping[str, float]) -> list[Flag]:
         return []
     both = np.count_nonzero(seen.locator & seen.liver)
     sizes = np.count_nonzero(seen.locator) + np.count_nonzero(seen.liver)
-    dice = 2 * both / sizes if sizes else 1.0
+    dice = float(2 * both / sizes) if sizes else 1.0
     if dice >= limits["locator_dice"]:
         return []
     return [
