@@ -121,7 +121,7 @@ def dominant_findings(tissue: Tissue | None, anatomy: Anatomy, on: str) -> list[
     if not anatomy.has_lesions or tissue is None or not tissue.lesion_numbers:
         reason = "missing_input:lesions"
         return [measured(name, None, on=on, reason=reason) for name in names]
-    counts = np.bincount(tissue.labels.ravel(), minlength=max(tissue.lesion_numbers) + 1)
+    counts = np.bincount(tissue.labels[tissue.tumour], minlength=max(tissue.lesion_numbers) + 1)
     sizes = {n: int(counts[n]) for n in tissue.lesion_numbers}
     largest = max(sizes, key=lambda n: (sizes[n], -n))
     share = 100.0 * sizes[largest] / sum(sizes.values())
@@ -290,7 +290,7 @@ def _spill(tissue: Tissue, settings: Settings) -> list[Flag]:
         side: {n: c for n, c in _counts_in(tissue, HEMILIVERS[side]).items() if c > 0}
         for side in ("left", "right")
     }
-    whole = np.bincount(tissue.labels.ravel())
+    whole = np.bincount(tissue.labels[tissue.tumour])
     for side, pieces in by_side.items():
         if len(pieces) != 1:
             continue

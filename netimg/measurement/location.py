@@ -147,7 +147,10 @@ class Surface:
         own = _faces(np.pad(shallow, 1), self.spacing_mm) - np.array(self.spacing_mm)
         own += _corner_mm(lesion_box, self.spacing_mm)
         low, high = own.min(axis=0) - reach, own.max(axis=0) + reach
-        near = self.points_mm[((self.points_mm >= low) & (self.points_mm <= high)).all(axis=1)]
+        near = self.points_mm
+        for axis in range(3):  # axis by axis: most points fall away with the first
+            at = near[:, axis]
+            near = near[(at >= low[axis]) & (at <= high[axis])]
         gaps, _ = cKDTree(near).query(own, distance_upper_bound=reach)
         return float(np.min(gaps))
 

@@ -21,6 +21,7 @@ from netimg.measurement.ct_lesion import Ground, lesion_findings, part_of
 from netimg.measurement.intensity import statistics, tissue
 from netimg.measurement.liver_tissue import tumour_free
 from netimg.measurement.location import Surface
+from netimg.measurement.pet import pet_findings
 from netimg.measurement.targets import Candidate, choose_targets
 from netimg.measurement.uncertainty import ModelBand
 from netimg.study import Phase
@@ -50,6 +51,17 @@ def everything(
         flags: list[Flag] = []
     else:
         findings, flags = _on_own_grid(study, anatomy, settings, progress)
+    longest = {f.id: f.number for f in findings if f.name == "longest_mm" and f.number}
+    on_pets, doubts = pet_findings(
+        study,
+        anatomy,
+        None if anatomy is None else host(study, anatomy),
+        settings,
+        longest_mm=longest,
+        progress=progress,
+    )
+    findings += on_pets
+    flags += doubts
     log.info("measured", extra={"findings": len(findings), "flags": len(flags)})
     return Findings(items=tuple(findings), flags=tuple(dict.fromkeys(flags)))
 
