@@ -39,8 +39,9 @@ real-data: .venv/.stamp     ## the tests on ../shared/data
 bench: .venv/.stamp         ## print times and peak memory on this machine
 	$(PY) -m tests.benchmarks
 
-lint: .venv/.stamp          ## ruff
+lint: .venv/.stamp          ## ruff: rules and layout (make format lays out)
 	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
 
 types: .venv/.stamp         ## mypy --strict
 	.venv/bin/mypy
