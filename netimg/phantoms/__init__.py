@@ -10,8 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netimg.progress import silent
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from netimg.progress import Progress
 
 __all__ = ["presets", "write_phantom"]
 
@@ -25,6 +29,7 @@ def write_phantom(
     lesion_count: int | None = None,
     noise: float = 1.0,
     followup: bool = False,
+    progress: Progress = silent,
 ) -> Path:
     """Write one phantom study; return its folder.
 
@@ -52,10 +57,9 @@ def write_phantom(
     OutputError
         If ``out`` holds something else, or cannot be written.
     """
-    from netimg.phantoms.write import write
+    from netimg.phantoms.write import Order, write
 
-    return write(
-        out,
+    order = Order(
         preset=preset,
         seed=seed,
         spacing_mm=spacing_mm,
@@ -63,6 +67,7 @@ def write_phantom(
         noise=noise,
         followup=followup,
     )
+    return write(out, order, progress=progress)
 
 
 def presets() -> tuple[tuple[str, str], ...]:

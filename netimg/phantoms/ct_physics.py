@@ -38,7 +38,8 @@ def noise_hu(rng: np.random.Generator, grid: Grid, *, sd_hu: float, grain_mm: fl
     field = grain(rng, grid, (0.8 * grid.spacing_mm[0], grain_mm, grain_mm))
     rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in grid.shape[1:])
     middle = 1.1 - 0.2 * np.minimum(1.0, rows[:, None] ** 2 + columns[None, :] ** 2)
-    return field * (np.float32(sd_hu) * middle)
+    noisy: FloatZYX = field * (np.float32(sd_hu) * middle)
+    return noisy
 
 
 def clipped(image: FloatZYX) -> FloatZYX:

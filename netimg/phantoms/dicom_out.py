@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,8 @@ def write_pet(
             CollimatorType="NONE", NumberOfSlices=grid.shape[0],
             AttenuationCorrectionMethod="measured CT", ScatterCorrectionMethod="model based",
             RandomsCorrectionMethod="DLYD", ReconstructionMethod="OSEM phantom",
-            ConvolutionKernel=f"GAUSS {fwhm_mm:g} mm", ReconstructionDiameter=_ds_text(max(grid.extent_mm[1:])),
+            ConvolutionKernel=f"GAUSS {fwhm_mm:g} mm",
+            ReconstructionDiameter=_ds_text(max(grid.extent_mm[1:])),
             FrameReferenceTime=_ds_text(1000.0 * injection.mean_count_s),
             ActualFrameDuration=str(round(1000 * injection.frame_s)),
             DecayFactor=_ds_text(injection.decay_factor), DoseCalibrationFactor="1",
@@ -126,21 +127,24 @@ def _series(header: Header, modality: str, *what: str, number: int, description:
     """Patient, study, series, frame of reference and equipment of one series."""
     patient = header.patient
     years = header.date.year - patient["birth_date"].year
-    series = _ds(
+    return _ds(
         SpecificCharacterSet="ISO_IR 192",
         PatientName=patient["name"], PatientID=header.patient_id, PatientSex=patient["sex"],
         PatientBirthDate=_da(patient["birth_date"]), PatientAge=f"{years:03d}Y",
-        PatientWeight=_ds_text(patient["weight_kg"]), PatientSize=_ds_text(patient["height_cm"] / 100),
+        PatientWeight=_ds_text(patient["weight_kg"]),
+        PatientSize=_ds_text(patient["height_cm"] / 100),
         PatientComments="synthetic phantom, not a person",
-        StudyInstanceUID=header.uid("study"), StudyID="1", AccessionNumber="", ReferringPhysicianName="",
-        StudyDate=_da(header.date), StudyTime="090000", StudyDescription=header.description,
+        StudyInstanceUID=header.uid("study"), StudyID="1",
+        AccessionNumber="", ReferringPhysicianName="",
+        StudyDate=_da(header.date), StudyTime="090000",
+        StudyDescription=header.description,
         SeriesInstanceUID=header.uid("series", modality, *what), SeriesNumber=str(number),
         SeriesDescription=description, Modality=modality, BodyPartExamined="ABDOMEN",
         FrameOfReferenceUID=header.uid("frame"), PositionReferenceIndicator="",
-        Manufacturer="netimg", ManufacturerModelName="netimg phantom", InstitutionName="netimg phantom",
+        Manufacturer="netimg", ManufacturerModelName="netimg phantom",
+        InstitutionName="netimg phantom",
         SoftwareVersions=header.version, DeviceSerialNumber="0",
     )  # fmt: skip
-    return series
 
 
 def _timed(series: Dataset, start: dt.datetime) -> None:
@@ -155,10 +159,10 @@ def _image(
     """One slice of a series, still without pixels."""
     uid = header.uid("image", series.SeriesInstanceUID, number)
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = sop_class
-    meta.MediaStorageSOPInstanceUID = uid
+    meta.MediaStorageSOPClassUID = UID(sop_class)
+    meta.MediaStorageSOPInstanceUID = UID(uid)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = "2.25.183519347014830112403325466123408245777"
+    meta.ImplementationClassUID = UID("2.25.183519347014830112403325466123408245777")
     meta.ImplementationVersionName = "NETIMG_PHANTOM"
     image = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     image.update(series)

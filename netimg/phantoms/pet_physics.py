@@ -40,13 +40,15 @@ class Injection:
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Injection:
         """From the ``[pet.<class>]`` table of a preset."""
-        rest = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
-        dose_bq = rest.pop("dose_mbq") * 1e6
-        return cls(dose_bq=dose_bq, **rest)
+        rest = dict(table)
+        rest["dose_bq"] = rest.pop("dose_mbq") * 1e6
+        for key in ("tracer_code", "nuclide_code"):
+            rest[key] = tuple(rest[key])
+        return cls(**rest)
 
     def bqml_per_suv(self, weight_kg: float) -> float:
         """Bq/mL at the start of counting in tissue of SUVbw 1 g/mL."""
-        left_bq = self.dose_bq * 2.0 ** (-self.uptake_s / self.half_life_s)
+        left_bq = self.dose_bq * math.exp2(-self.uptake_s / self.half_life_s)
         return left_bq / (1000.0 * weight_kg)
 
     @property
@@ -58,7 +60,7 @@ class Injection:
     @property
     def decay_factor(self) -> float:
         """What the counts of the frame were multiplied with (0054,1321)."""
-        return 2.0 ** (self.mean_count_s / self.half_life_s)
+        return math.exp2(self.mean_count_s / self.half_life_s)
 
 
 def breath_kernel(step_mm: float, breath_mm: float) -> NDArray[np.float64]:
@@ -74,7 +76,8 @@ def breath_kernel(step_mm: float, breath_mm: float) -> NDArray[np.float64]:
     share = place - low
     kernel = np.bincount(low, weights=1 - share, minlength=2 * half + 1)
     kernel += np.bincount(low + 1, weights=share, minlength=2 * half + 1)
-    return kernel / kernel.sum()
+    shares: NDArray[np.float64] = kernel / kernel.sum()
+    return shares
 
 
 def as_seen(suv: FloatZYX, grid: Grid, *, fwhm_mm: float, breath_mm: float) -> FloatZYX:
@@ -95,7 +98,7 @@ def as_seen(suv: FloatZYX, grid: Grid, *, fwhm_mm: float, breath_mm: float) -> F
 
 
 def binned(fine: FloatZYX, factor: tuple[int, int, int]) -> FloatZYX:
-    """Mean over blocks of ``factor`` (z, y, x) voxels, as detectors bin."""
+    """Mean over blocks of ``factor`` (z, y, x) voxels, as the detectors do."""
     nz, ny, nx = (n // f for n, f in zip(fine.shape, factor, strict=True))
     cut = fine[: nz * factor[0], : ny * factor[1], : nx * factor[2]]
     blocks = cut.reshape(nz, factor[0], ny, factor[1], nx, factor[2])
@@ -103,9 +106,9 @@ def binned(fine: FloatZYX, factor: tuple[int, int, int]) -> FloatZYX:
     return mean
 
 
-def noise_sd(suv: FloatZYX | float, *, liver_suv: float, cov: float) -> FloatZYX | float:
+def noise_sd(suv: float, *, liver_suv: float, cov: float) -> float:
     """SD of the noise where the SUV is ``suv``: ``cov`` of the liver, growing with the root."""
-    return cov * np.sqrt(np.maximum(suv, 0.0) * liver_suv)  # type: ignore[no-any-return]  # numpy says Any
+    return cov * math.sqrt(max(suv, 0.0) * liver_suv)
 
 
 def with_noise(
@@ -119,5 +122,7 @@ def with_noise(
 ) -> FloatZYX:
     """Add counting noise; values stay at or above zero."""
     field = grain(rng, grid, (grain_mm,) * 3)
-    noisy: FloatZYX = np.maximum(seen + noise_sd(seen, liver_suv=liver_suv, cov=cov) * field, 0)
+    noisy: FloatZYX = np.maximum(
+        seen + np.float32(cov) * np.sqrt(seen * np.float32(liver_suv)) * field, 0
+    )
     return noisy

@@ -15,7 +15,7 @@ import numpy as np
 from netimg.geometry import AXIAL, Grid
 
 if TYPE_CHECKING:
-    from netimg.arrays import FloatZYX
+    from netimg.arrays import FloatZYX, MaskZYX
     from netimg.phantoms.shapes import Shape
 
 POINTS_PER_EDGE = 4
@@ -26,13 +26,11 @@ Slices: TypeAlias = tuple[slice, slice, slice]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cover:
-    """Part of a grid with the filled fraction of each voxel, and which centres are inside."""
+    """Part of a grid with the filled fraction of each voxel."""
 
     at: Slices
     fraction: FloatZYX
     """(z, y, x) float32 0..1 on the part ``at``."""
-    inside: np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]
-    """Voxel centre inside the shape."""
 
     def volume_ml(self, grid: Grid) -> float:
         """Filled volume inside the grid, mL."""
@@ -64,19 +62,28 @@ def axial_grid(
 
 def cover(shape: Shape, grid: Grid) -> Cover | None:
     """Filled fractions of an axial grid; None where the shape does not reach it."""
-    at = _part(shape, grid)
+    at = part_of(shape, grid)
     if at is None:
         return None
     x, y, z = axes(grid, at)
     size = (len(z), len(y), len(x))
     mesh = (x[None, None, :], y[None, :, None], z[:, None, None])
     away = np.broadcast_to(np.asarray(shape.distance(*mesh), dtype=np.float32), size)
-    inside = away < 0
-    fraction = inside.astype(np.float32)
+    fraction = (away < 0).astype(np.float32)
     # Distances of joined shapes may be a third too small away from their surface, never too large.
     band = np.flatnonzero(np.abs(away) < 0.75 * math.hypot(*grid.spacing_mm))
     _refine(shape, grid, mesh, band, fraction)
-    return Cover(at=at, fraction=fraction, inside=inside)
+    return Cover(at=at, fraction=fraction)
+
+
+def inside(shape: Shape, grid: Grid) -> MaskZYX:
+    """Voxels of an axial grid whose centre is inside the shape."""
+    mask = np.zeros(grid.shape, dtype=np.bool_)
+    at = part_of(shape, grid)
+    if at is not None:
+        x, y, z = axes(grid, at)
+        mask[at] = shape.distance(x[None, None, :], y[None, :, None], z[:, None, None]) < 0
+    return mask
 
 
 def _refine(
@@ -100,6 +107,11 @@ def _refine(
         flat[chunk] = (shape.distance(*points) < 0).mean(axis=1, dtype=np.float32)
 
 
+def whole(grid: Grid) -> Slices:
+    """Slices of a whole grid."""
+    return slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2])
+
+
 def axes(grid: Grid, at: Slices) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """L, P, S of the voxel centres along each axis of a part of an axial grid, float32 mm."""
     along = []
@@ -111,7 +123,7 @@ def axes(grid: Grid, at: Slices) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return along[0], along[1], along[2]
 
 
-def _part(shape: Shape, grid: Grid) -> Slices | None:
+def part_of(shape: Shape, grid: Grid) -> Slices | None:
     """Slices of the grid that hold the box of a shape, one voxel wider; None if it is outside."""
     low, high = shape.box
     parts = []

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netimg.phantoms import ct_physics, pet_physics
-from netimg.phantoms.anatomy import LIVER
-from netimg.phantoms.render import axial_grid, cover, paint_on
+from netimg.phantoms.render import axial_grid, cover, inside, paint_on
 from netimg.volume import LabelMap
 
 if TYPE_CHECKING:
@@ -124,27 +123,23 @@ def pet_scans(
 def masks(phantom: Phantom, grid: Grid) -> Masks:
     """Labels and numbered lesions on an axial grid."""
     labels = np.zeros(grid.shape, dtype=np.uint16)
-    painted = [(s.shape, s.label) for s in phantom.structures]
+    painted = [(s.shape, s.label or 0) for s in phantom.structures]
     for shape, label in (*painted, *((s, code) for code, s in phantom.segments.items())):
-        covered = cover(shape, grid)
-        if covered is not None:
-            labels[covered.at][covered.inside] = label or 0
-    spots = [cover(lesion.body.shape, grid) for lesion in phantom.lesions]
-    places = []
-    for index, spot in enumerate(spots):
-        if spot is not None and spot.inside.any():
-            centre = np.argwhere(spot.inside).mean(axis=0) + [s.start for s in spot.at]
-            world = grid.to_world(centre[None])[0]
-            key = (-int(spot.inside.sum()), *(round(float(world[k]), 1) for k in (2, 1, 0)), index)
-            places.append(key)
-    order = tuple(int(key[-1]) for key in sorted(places))
+        labels[inside(shape, grid)] = label
+    spots = [np.flatnonzero(inside(lesion.body.shape, grid)) for lesion in phantom.lesions]
+
+    def place(index: int) -> tuple[float, ...]:
+        """Volume first, then the centroid: as `netimg.anatomy.Anatomy` numbers."""
+        indices = np.column_stack(np.unravel_index(spots[index], grid.shape))
+        lps = grid.to_world(indices.mean(axis=0, keepdims=True))[0]
+        return (-float(len(spots[index])), *(round(float(lps[k]), 1) for k in (2, 1, 0)))
+
+    order = sorted((i for i, spot in enumerate(spots) if len(spot)), key=place)
     numbers = np.zeros(grid.shape, dtype=np.uint16)
     for number, index in enumerate(order, start=1):
-        spot = spots[index]
-        if spot is not None:
-            numbers[spot.at][spot.inside] = number
+        numbers.flat[spots[index]] = number
     return Masks(
         labels=LabelMap(labels=labels, grid=grid),
         lesions=LabelMap(labels=numbers, grid=grid),
-        order=order,
+        order=tuple(order),
     )

@@ -47,6 +47,7 @@ class Ellipsoid:
 
     @property
     def box(self) -> Box:
+        """As `Shape.box`."""
         half = np.sqrt(((self._matrix().T * np.array(self.radii)) ** 2).sum(axis=1))
         return _box(np.array(self.centre) - half, np.array(self.centre) + half)
 
@@ -66,6 +67,7 @@ class Ellipsoid:
         return turned
 
     def distance(self, x: Numbers, y: Numbers, z: Numbers) -> Numbers:
+        """As `Shape.distance`."""
         offset = (x - self.centre[0], y - self.centre[1], z - self.centre[2])
         if any(self.turn_deg):
             rows = self._matrix()
@@ -88,10 +90,12 @@ class Column:
 
     @property
     def box(self) -> Box:
+        """As `Shape.box`."""
         (x, y), (a, b) = self.centre, self.radii
         return ((x - a, y - b, -_FAR), (x + a, y + b, _FAR))
 
     def distance(self, x: Numbers, y: Numbers, z: Numbers) -> Numbers:
+        """As `Shape.distance`."""
         n = self.exponent
         u = np.abs(x - self.centre[0]) / self.radii[0]
         v = np.abs(y - self.centre[1]) / self.radii[1]
@@ -110,11 +114,13 @@ class Tube:
 
     @property
     def box(self) -> Box:
+        """As `Shape.box`."""
         table = np.array(self.points)
         radius = table[:, 3:]
         return _box((table[:, :3] - radius).min(axis=0), (table[:, :3] + radius).max(axis=0))
 
     def distance(self, x: Numbers, y: Numbers, z: Numbers) -> Numbers:
+        """As `Shape.distance`."""
         pieces = zip(self.points[:-1], self.points[1:], strict=True)
         nearest = [_cone(start, stop, x, y, z) for start, stop in pieces]
         away: Numbers = np.minimum.reduce(nearest)
@@ -143,6 +149,7 @@ class HalfSpace:
 
     @property
     def box(self) -> Box:
+        """As `Shape.box`."""
         lo, hi = [list(corner) for corner in EVERYWHERE]
         for k in range(3):
             if abs(self.normal[k]) == math.hypot(*self.normal):
@@ -150,6 +157,7 @@ class HalfSpace:
         return _box(lo, hi)
 
     def distance(self, x: Numbers, y: Numbers, z: Numbers) -> Numbers:
+        """As `Shape.distance`."""
         n = np.array(self.normal) / math.hypot(*self.normal)
         p = self.point
         return (x - p[0]) * float(n[0]) + (y - p[1]) * float(n[1]) + (z - p[2]) * float(n[2])
@@ -165,6 +173,7 @@ class Joined:
 
     @property
     def box(self) -> Box:
+        """As `Shape.box`."""
         lows = np.array([part.box[0] for part in self.parts])
         highs = np.array([part.box[1] for part in self.parts])
         if self.every:
@@ -173,6 +182,7 @@ class Joined:
         return _box(lows.min(axis=0) - swell, highs.max(axis=0) + swell)
 
     def distance(self, x: Numbers, y: Numbers, z: Numbers) -> Numbers:
+        """As `Shape.distance`."""
         sign = -1.0 if self.every else 1.0
         away = sign * self.parts[0].distance(x, y, z)
         for part in self.parts[1:]:
@@ -199,9 +209,11 @@ class Without:
 
     @property
     def box(self) -> Box:
+        """As `Shape.box`."""
         return self.base.box
 
     def distance(self, x: Numbers, y: Numbers, z: Numbers) -> Numbers:
+        """As `Shape.distance`."""
         away = self.base.distance(x, y, z)
         for shape in self.cut:
             away = -_smooth_min(-away, shape.distance(x, y, z), self.smooth_mm)
@@ -217,10 +229,12 @@ class Grown:
 
     @property
     def box(self) -> Box:
+        """As `Shape.box`."""
         lo, hi = self.base.box
         return _box(np.array(lo) - max(self.mm, 0.0), np.array(hi) + max(self.mm, 0.0))
 
     def distance(self, x: Numbers, y: Numbers, z: Numbers) -> Numbers:
+        """As `Shape.distance`."""
         return self.base.distance(x, y, z) - self.mm
 
 
@@ -233,9 +247,11 @@ class Shell:
 
     @property
     def box(self) -> Box:
+        """As `Shape.box`."""
         return Grown(base=self.base, mm=self.thickness_mm / 2).box
 
     def distance(self, x: Numbers, y: Numbers, z: Numbers) -> Numbers:
+        """As `Shape.distance`."""
         return np.abs(self.base.distance(x, y, z)) - self.thickness_mm / 2
 
 
@@ -250,9 +266,11 @@ class Rippled:
 
     @property
     def box(self) -> Box:
+        """As `Shape.box`."""
         return Grown(base=self.base, mm=self.height_mm).box
 
     def distance(self, x: Numbers, y: Numbers, z: Numbers) -> Numbers:
+        """As `Shape.distance`."""
         k, t = 2 * math.pi / self.wave_mm, self.phase
         waves = (
             np.sin(k * (0.80 * x + 0.45 * y - 0.40 * z) + t)
@@ -277,10 +295,12 @@ class Repeated:
 
     @property
     def box(self) -> Box:
+        """As `Shape.box`."""
         lo, hi = self.base.box
         return ((lo[0], lo[1], -_FAR), (hi[0], hi[1], _FAR))
 
     def distance(self, x: Numbers, y: Numbers, z: Numbers) -> Numbers:
+        """As `Shape.distance`."""
         half = self.every_mm / 2
         shifted = z - self.at_mm + self.slope * y + self.fall * np.abs(x)
         local = np.mod(shifted + half, self.every_mm) - half
@@ -316,7 +336,8 @@ def _kind(rest: dict[str, Any], named: Mapping[str, Shape]) -> Shape:
     solids = {"ellipsoid": Ellipsoid, "column": Column, "tube": Tube, "half_space": HalfSpace}
     for word, kind in solids.items():
         if word in rest:
-            return kind(**_tuples(rest.pop(word)))  # type: ignore[return-value]  # each is a Shape
+            solid: Shape = kind(**_tuples(rest.pop(word)))
+            return solid
     smooth_mm = rest.pop("smooth_mm", 0.0)
     if "use" in rest:
         return named[rest.pop("use")]

@@ -18,6 +18,7 @@ from netimg.phantoms.anatomy import load_phantom
 from netimg.phantoms.pet_physics import Injection
 from netimg.phantoms.render import axial_grid
 from netimg.phantoms.truth import truth
+from netimg.progress import Progress, silent
 
 if TYPE_CHECKING:
     from netimg.geometry import Grid
@@ -40,10 +41,10 @@ class Order:
     followup: bool
 
     def __post_init__(self) -> None:
-        spacing = self.spacing_mm or (1.0, 1.0, 1.0)
+        spacing = (1.0, 1.0, 1.0) if self.spacing_mm is None else self.spacing_mm
         wrong = {
             "--seed": not 0 <= self.seed < 2**63,
-            "--spacing-mm": len(spacing) != 3 or not all(0.5 <= s <= 10.0 for s in spacing),
+            "--spacing-mm": not all(0.5 <= s <= 10.0 for s in spacing),
             "--lesion-count": self.lesion_count is not None and not 0 <= self.lesion_count <= 100,
             "--noise": not 0.0 <= self.noise <= 10.0,
         }
@@ -69,9 +70,8 @@ class Order:
         return " ".join([*words, "--followup"] if self.followup else words)
 
 
-def write(out: str | Path, **arguments: Any) -> Path:  # noqa: ANN401  # those of `write_phantom`
-    """Write one phantom study; arguments of `netimg.phantoms.write_phantom`."""
-    order = Order(**arguments)
+def write(out: str | Path, order: Order, *, progress: Progress = silent) -> Path:
+    """Write one phantom study; errors as `netimg.phantoms.write_phantom`."""
     streams = {
         name: np.random.Generator(np.random.Philox(key=[order.seed, position]))
         for position, name in enumerate(_STREAMS)
@@ -88,7 +88,7 @@ def write(out: str | Path, **arguments: Any) -> Path:  # noqa: ANN401  # those o
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        _fill(part, phantom, order, streams)
+        _fill(part, phantom, order, streams, progress=progress)
         if folder.exists():
             shutil.rmtree(folder)
         part.rename(folder)
@@ -122,7 +122,12 @@ def _refuse_foreign(folder: Path) -> None:
 
 
 def _fill(
-    folder: Path, phantom: Phantom, order: Order, streams: dict[str, np.random.Generator]
+    folder: Path,
+    phantom: Phantom,
+    order: Order,
+    streams: dict[str, np.random.Generator],
+    *,
+    progress: Progress,
 ) -> None:
     """Write everything into an empty folder."""
     ct_table, pet_table, study = (phantom.config[key] for key in ("ct", "pet", "study"))
@@ -136,9 +141,11 @@ def _fill(
         description=study["description"],
         version=netimg.__version__,
     )
+    progress.stage("CT")
     hu = scan.ct_scan(phantom, grid, noise=order.noise, streams=streams)
     kernel = f"SOFT {ct_table['kernel_mm']:g} mm"
     series = {"ct": dicom_out.write_ct(folder / "CT", header, grid, hu, kernel=kernel)}
+    progress.stage("PET")
     pet = scan.pet_grid(phantom)
     injections = {kind: Injection.from_table(pet_table[kind]) for kind in ("sstr", "fdg")}
     weight_kg = phantom.config["patient"]["weight_kg"]
@@ -156,12 +163,13 @@ def _fill(
             number=number,
             fwhm_mm=pet_table["fwhm_mm"],
         )
+    progress.stage("truth")
     masks = scan.masks(phantom, grid)
     named = f"netimg phantom {order.preset}, seed {order.seed}"
     masks_out.write_nifti(folder / "truth_labels.nii.gz", masks.labels, description=named)
     masks_out.write_nifti(folder / "truth_lesions.nii.gz", masks.lesions, description=named)
-    found = truth(phantom, grid, pet, masks, noise=order.noise)
-    head = _head(phantom, order, grid, pet, series, injections)
+    found = truth(phantom, grid, pet, masks.order, noise=order.noise)
+    head = _head(phantom, order, grid=grid, pet=pet, series=series, injections=injections)
     text = json.dumps({**head, **found}, indent=2, allow_nan=False)
     (folder / "truth.json").write_text(text + "\n", encoding="utf-8")
     facts = {"schema": "netimg.facts/1", **phantom.config["facts"]}
@@ -172,6 +180,7 @@ def _fill(
 def _head(
     phantom: Phantom,
     order: Order,
+    *,
     grid: Grid,
     pet: Grid,
     series: dict[str, str],
