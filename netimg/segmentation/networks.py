@@ -10,10 +10,8 @@ import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from netimg.errors import SEG_108, ModelError
-from netimg.segmentation.slide import fitted, tiles
+from netimg.segmentation.slide import fitted, lay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,33 +39,24 @@ def record(
     *,
     share: MaskZYX,
     stage: Stage,
-    patch: tuple[int, int, int],
     count: int,
 ) -> int:
-    """Run the ``count`` tiles with most of a structure; how many there were."""
-    import torch
+    """Run the ``count`` tiles with most of a structure; how many there were.
 
-    inner = tuple(p - 2 * m for p, m in zip(patch, stage.margin, strict=True))
-    shape = tuple(int(n) for n in image.shape[1:])
-    room = [max(n, p) for n, p in zip(shape, inner, strict=True)]
-    held = []
-    for start in tiles(room, inner, stage.overlap):
-        at = tuple(slice(a, a + p) for a, p in zip(start, inner, strict=True))
-        held.append((int(np.count_nonzero(share[at])), start))
-    chosen = sorted(held, key=lambda entry: (-entry[0], entry[1]))[:count]
-    for _, start in chosen:
-        low = [a - m for a, m in zip(start, stage.margin, strict=True)]
-        tile = torch.empty((image.shape[0], *patch), dtype=image.dtype)
-        for channel, value in enumerate(pad_values(stage)):
-            tile[channel] = value
-        source = tuple(
-            slice(max(0, a), min(n, a + p)) for a, p, n in zip(low, patch, shape, strict=True)
-        )
-        into = tuple(
-            slice(part.start - a, part.stop - a) for part, a in zip(source, low, strict=True)
-        )
-        tile[(slice(None), *into)] = image[(slice(None), *source)]
-        forward(tile)
+    Parameters
+    ----------
+    image : (channels, z, y, x)
+        Normalised.
+    share : (z, y, x) bool
+        The structure.
+    """
+    patch = tile_of(stage, [int(n) for n in image.shape[1:]])
+    laid = lay(
+        image, patch=patch, margin=stage.margin, overlap=stage.overlap, pad=pad_values(stage)
+    )
+    chosen = sorted(laid.starts, key=lambda at: (-laid.held(share, at), at))[:count]
+    for start in chosen:
+        forward(laid.tile(start))
     return len(chosen)
 
 

@@ -267,12 +267,11 @@ class Passes:
             yield
             return
         wanted = stage.statistics
-        patch = tile_of(stage, [int(n) for n in image.shape[1:]])
         norms: list[Any] = network.norms()  # type: ignore[operator]  # PatchNormUNet has it
         share = self._near(wanted.from_stage, wanted.label, grid, 0.0)
         for norm in norms:
             norm.recorded = []
-        count = record(image, forward, share=share, stage=stage, patch=patch, count=wanted.tiles)
+        count = record(image, forward, share=share, stage=stage, count=wanted.tiles)
         for norm in norms:
             means = sum(mean for mean, _ in norm.recorded) / len(norm.recorded)
             sds = sum(variance.sqrt() for _, variance in norm.recorded) / len(norm.recorded)

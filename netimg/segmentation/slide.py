@@ -8,11 +8,13 @@ structure may be left out, and the sum may lie on another device than the networ
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     import torch
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     Voxels = tuple[int, int, int]
 
 _WEIGHT_MIN = 1e-3
+KEEP_SHARE = 1e-3
+"""Tiles with a smaller share of what is looked for are left out."""
 
 
 def fitted(
@@ -69,6 +73,61 @@ def weights(patch: Sequence[int], blend: str, sigma_scale: float) -> torch.Tenso
     return out.clamp_(min=_WEIGHT_MIN)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Laid:
+    """An image padded to whole tiles, and where they start.
+
+    ``first`` is the voxel of the room of all outputs at which the image begins.
+    """
+
+    padded: torch.Tensor
+    starts: tuple[Voxels, ...]
+    patch: Voxels
+    inner: Voxels
+    room: Voxels
+    first: Voxels
+
+    def tile(self, start: Voxels) -> torch.Tensor:
+        """Input of the tile at ``start``, ``(channels, *patch)``."""
+        at = tuple(slice(a, a + p) for a, p in zip(start, self.patch, strict=True))
+        return self.padded[(slice(None), *at)]
+
+    def held(self, mask: MaskZYX, start: Voxels) -> float:
+        """Share of a tile's output that is true in a mask of the image."""
+        box = tuple(
+            slice(max(0, a - f), max(0, a - f + p))
+            for a, f, p in zip(start, self.first, self.inner, strict=True)
+        )
+        return int(mask[box].sum()) / math.prod(self.inner)
+
+
+def lay(
+    image: torch.Tensor,
+    *,
+    patch: Voxels,
+    margin: Voxels,
+    overlap: float,
+    pad: Sequence[float],
+) -> Laid:
+    """Tiles of an image ``(channels, z, y, x)``, which is centred where one tile is larger."""
+    shape = [int(n) for n in image.shape[1:]]
+    inner = _voxels(p - 2 * m for p, m in zip(patch, margin, strict=True))
+    room = _voxels(max(n, p) for n, p in zip(shape, inner, strict=True))
+    return Laid(
+        padded=_padded(image, patch, margin, pad),
+        starts=tiles(room, inner, overlap),
+        patch=patch,
+        inner=inner,
+        room=room,
+        first=_voxels((r - n) // 2 for r, n in zip(room, shape, strict=True)),
+    )
+
+
+def _voxels(values: Iterable[int]) -> Voxels:
+    z, y, x = values
+    return z, y, x
+
+
 def slide(
     image: torch.Tensor,
     forward: Callable[[torch.Tensor], torch.Tensor],
@@ -113,25 +172,22 @@ def slide(
     """
     import torch
 
-    shape = tuple(int(n) for n in image.shape[1:])
-    inner = tuple(p - 2 * m for p, m in zip(patch, margin, strict=True))
-    padded = _padded(image, patch, margin, pad)
-    room = [max(n, p) for n, p in zip(shape, inner, strict=True)]
-    first = [(r - n) // 2 for r, n in zip(room, shape, strict=True)]
-    chosen = _kept(tiles(room, inner, overlap), inner, first, shape, keep)
+    laid = lay(image, patch=patch, margin=margin, overlap=overlap, pad=pad)
+    inner, room = laid.inner, laid.room
+    chosen = [at for at in laid.starts if keep is None or laid.held(keep, at) >= KEEP_SHARE]
     weight = weights(inner, blend, sigma_scale).to(accumulate)
     total = torch.zeros(room, dtype=torch.float32, device=accumulate)
     output: torch.Tensor | None = None
     for done, start in enumerate(chosen):
-        at = tuple(slice(a, a + p) for a, p in zip(start, patch, strict=True))
-        values = forward(padded[(slice(None), *at)])
+        values = forward(laid.tile(start))
         if output is None:
             output = torch.zeros((values.shape[0], *room), dtype=torch.float32, device=accumulate)
         into = tuple(slice(a, a + p) for a, p in zip(start, inner, strict=True))
         output[(slice(None), *into)] += values.to(accumulate) * weight
         total[into] += weight
         tile_done(done + 1, len(chosen))
-    box = tuple(slice(a, a + n) for a, n in zip(first, shape, strict=True))
+    shape = tuple(int(n) for n in image.shape[1:])
+    box = tuple(slice(a, a + n) for a, n in zip(laid.first, shape, strict=True))
     total = total[box]
     if output is None:
         return torch.zeros((1, *shape)), torch.zeros(shape, dtype=torch.bool)
@@ -158,24 +214,3 @@ def _padded(
     box = tuple(slice(a, a + int(n)) for n, (a, _) in zip(image.shape[1:], sizes, strict=True))
     out[(slice(None), *box)] = image
     return out
-
-
-def _kept(
-    every: tuple[Voxels, ...],
-    inner: Sequence[int],
-    first: Sequence[int],
-    shape: Sequence[int],
-    keep: MaskZYX | None,
-) -> tuple[Voxels, ...]:
-    """Tiles in which at least a thousandth of the voxels is to be kept."""
-    if keep is None:
-        return every
-    chosen = []
-    for start in every:
-        box = tuple(
-            slice(max(0, a - f), max(0, min(n, a - f + p)))
-            for a, f, p, n in zip(start, first, inner, shape, strict=True)
-        )
-        if keep[box].sum() >= 1e-3 * math.prod(inner):
-            chosen.append(start)
-    return tuple(chosen)
