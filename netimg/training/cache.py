@@ -42,6 +42,11 @@ def cache_file(cache: Path, name: str, spacing_mm: tuple[float, float, float]) -
     return cache / f"{name}@{'x'.join(f'{s:g}' for s in spacing_mm)}.npz"
 
 
+def prior_file(cache: Path, name: str, spacing_mm: tuple[float, float, float]) -> Path:
+    """Probability of the stage before, beside an item: uint8, 255 = certain."""
+    return cache_file(cache, name, spacing_mm).with_suffix(".prior.npy")
+
+
 def write_item(cache: Path, item: Item, spacing_mm: tuple[float, float, float]) -> Path:
     """Resample one item and store it; the path of its file."""
     import numpy as np
@@ -76,7 +81,7 @@ def read_cached(cache: Path, name: str, spacing_mm: tuple[float, float, float]) 
     import numpy as np
 
     path = cache_file(cache, name, spacing_mm)
-    prior_path = path.with_suffix(".prior.npy")
+    prior_path = prior_file(cache, name, spacing_mm)
     with np.load(path) as arrays:
         z, y, x = (float(s) for s in arrays["spacing_mm"])
         floor = (load_source(name).window_hu[0] - HU_LOW) / HU_STEP

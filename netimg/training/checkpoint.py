@@ -74,3 +74,12 @@ def load(
             }
     state = State(**json.loads((folder / "state.json").read_text(encoding="utf-8")))
     return state, groups["average"]
+
+
+def load_average(folder: Path) -> dict[str, torch.Tensor]:
+    """Averaged weights of a run."""
+    from safetensors import safe_open
+
+    with safe_open(folder / "full.safetensors", framework="pt") as file:
+        names = [name for name in file.keys() if name.startswith("average/")]  # noqa: SIM118
+        return {name.removeprefix("average/"): file.get_tensor(name) for name in names}

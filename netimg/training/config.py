@@ -14,7 +14,7 @@ from netimg.errors import CFG_001, CFG_002, SettingsError
 from netimg.training.augment import Augment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
 Triple = tuple[int, int, int]
 
@@ -36,10 +36,15 @@ class RunConfig:
     begin_from: str = ""                    # safetensors, relative to the checkout
     spacing_mm: tuple[float, float, float] = (1.5, 1.5, 1.5)
     patches: tuple[Triple, ...] = ((96, 96, 96),)
+    window: Triple = (96, 96, 96)           # tile of inner selection and of inference
+    overlap: float = 0.25
+    border: Triple = (0, 0, 0)              # voxels of a training patch that padding spoils
+    refresh: int = 0                        # steps between recordings of a patient's statistics
     window_hu: tuple[float, float] = (-160.0, 240.0)
     outside_hu: float = -1024.0
     mix: dict[str, float] = field(default_factory=lambda: {"edge": 0.5, "liver": 0.25, "box": 0.25})
-    with_prior: bool = False
+    with_prior: bool = False                # second channel: probability of an earlier stage
+    prior_from: str = ""                    # config of that stage, and name of its run
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     warm_up: int = 50
@@ -61,13 +66,13 @@ class RunConfig:
         return _plain(dataclasses.asdict(self))
 
 
-def load_config(path: Path, changes: Sequence[str] = ()) -> RunConfig:
+def load_config(path: Path, changes: Mapping[str, Any] | None = None) -> RunConfig:
     """Read a run.
 
     Parameters
     ----------
     changes
-        ``KEY=VALUE`` in TOML, as in ``learning_rate=1e-4`` or ``augment.noise_p=0``.
+        Settings over those of the file: ``{"learning_rate": 1e-4, "augment": {"noise_p": 0}}``.
 
     Raises
     ------
@@ -77,8 +82,7 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> RunConfig:
     try:
         with path.open("rb") as stream:
             table = tomllib.load(stream)
-        for change in changes:
-            _merge(table, tomllib.loads(change))
+        _merge(table, dict(changes or {}))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(
             CFG_001, what=str(error), where=path.name, todo="Give a TOML file of one run."

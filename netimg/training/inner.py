@@ -24,7 +24,7 @@ def liver_scores(
     scores: dict[str, float] = {}
     for item in items:
         image, box = liver_image(item, config)
-        p = tiled(network, image, config.patches[0], outside=image_outside(config), half=half)
+        p = whole(network, image, config, half=half)
         truth = torch.from_numpy(item.liver[box] >= 128)
         found = p[0].sigmoid() > 0.5
         scores[item.name] = float(2 * (found & truth).sum() / (found.sum() + truth.sum()))
@@ -58,53 +58,30 @@ def image_outside(config: RunConfig) -> tuple[float, ...]:
     return (hu, -1.0) if config.with_prior else (hu,)
 
 
-def tiled(
+def whole(
     network: torch.nn.Module,
     image: torch.Tensor,
-    patch: Sequence[int],
+    config: RunConfig,
     *,
-    outside: Sequence[float],
     half: bool,
-    overlap: float = 0.25,
 ) -> torch.Tensor:
-    """Logits of a whole image, tile by tile, blended with a Gaussian; ``(1, z, y, x)``."""
+    """Logits of a whole image, tile by tile as in a run; ``(1, z, y, x)`` float32."""
+    from netimg.segmentation.slide import slide
+
+    logits, _ = slide(
+        image,
+        lambda tile: forward(network, tile, half=half),
+        patch=config.window,
+        overlap=config.overlap,
+        pad=image_outside(config),
+    )
+    return logits
+
+
+def forward(network: torch.nn.Module, tile: torch.Tensor, *, half: bool) -> torch.Tensor:
+    """Logits ``(1, z, y, x)`` float32 of one tile ``(channels, z, y, x)``."""
     import torch
 
-    shape = image.shape[1:]
-    size = [max(n, p) for n, p in zip(shape, patch, strict=True)]
-    first = [(s - n) // 2 for s, n in zip(size, shape, strict=True)]
-    inner = tuple(slice(f, f + n) for f, n in zip(first, shape, strict=True))
-    padded = torch.stack([torch.full(size, value) for value in outside])
-    padded[(slice(None), *inner)] = image
-    total, weights = torch.zeros(1, *size), torch.zeros(1, *size)
-    blend = _gaussian(patch)
-    for z in _starts(size[0], patch[0], overlap):
-        for y in _starts(size[1], patch[1], overlap):
-            for x in _starts(size[2], patch[2], overlap):
-                tile = tuple(slice(a, a + p) for a, p in zip((z, y, x), patch, strict=True))
-                with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-                    logit = network(padded[(slice(None), *tile)][None])[0].float()
-                total[(slice(None), *tile)] += logit * blend
-                weights[(slice(None), *tile)] += blend
-    return (total / weights)[(slice(None), *inner)]
-
-
-def _starts(size: int, patch: int, overlap: float) -> list[int]:
-    import math
-
-    if size <= patch:
-        return [0]
-    count = math.ceil((size - patch) / (patch * (1.0 - overlap))) + 1
-    return [round(k * (size - patch) / (count - 1)) for k in range(count)]
-
-
-def _gaussian(patch: Sequence[int], share: float = 0.125) -> torch.Tensor:
-    """Weight of a tile: Gaussian of ``share`` of its edge, never below 1e-3."""
-    import torch
-
-    lines = []
-    for n in patch:
-        at = torch.arange(n) - (n - 1) / 2
-        lines.append(torch.exp(-0.5 * (at / (share * n)) ** 2))
-    z, y, x = lines
-    return (z[:, None, None] * y[None, :, None] * x[None, None, :]).clamp_min(1e-3)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+        logits: torch.Tensor = network(tile[None])[0]
+    return logits.float()

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netimg.progress import Progress, silent
 from netimg.training import checkpoint
 from netimg.training.checkpoint import State
 from netimg.training.loss import structure_loss
@@ -59,6 +60,7 @@ def run(
     before_step: Callable[[torch.nn.Module, Sample], None] | None = None,
     device: str = "cpu",
     resume: bool = False,
+    progress: Progress = silent,
 ) -> State:
     """Train until the schedule ends or somebody asks to stop.
 
@@ -94,6 +96,7 @@ def run(
     (folder / "config.json").write_text(json.dumps(config.as_table(), indent=1), encoding="utf-8")
     half = device != "cpu" or has_bfloat16()
     log.info("training", extra={"run": config.name, "bfloat16": half, "from": state.iteration})
+    progress.stage(f"train {config.name}")
     sums = {"loss": 0.0, "loader_s": 0.0, "steps": 0.0}
     with Stop() as stop, (folder / "log.jsonl").open("a", encoding="utf-8") as lines:
         while not stop.asked and _progress(config, state) < 1.0:
@@ -116,6 +119,7 @@ def run(
                 optimiser.step()
             _blend(average, canonical(network), _decay(config, state))
             state.iteration += 1
+            progress.step(round(1000 * min(1.0, _progress(config, state))), 1000)
             state.seconds += time.monotonic() - begun
             sums["steps"] += 1
             if state.iteration % LOG_EVERY == 0:

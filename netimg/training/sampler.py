@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netimg.training.augment import OUTSIDE_HU, Augment, change_intensities, cut_slab, warp
+from netimg.training.augment import OUTSIDE_HU, change_intensities, cut_slab, warp
 from netimg.training.cache import HU_LOW, HU_STEP, Cached
-from netimg.training.items import CYST, IGNORE, LESION
+from netimg.training.items import IGNORE, LESION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
     import torch
+
+    from netimg.training.config import RunConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,40 +96,19 @@ def _places(item: Cached) -> dict[str, np.ndarray]:
     return thin
 
 
-def liver_sample(
-    store: Store,
-    index: int,
-    *,
-    seed: int,
-    patches: Sequence[Sequence[int]],
-    window: tuple[float, float],
-    mix: dict[str, float],
-    with_prior: bool,
-    outside_hu: float,
-    augment: Augment,
-) -> Sample:
+def liver_sample(store: Store, index: int, config: RunConfig) -> Sample:
     """A patch for a liver stage.
 
-    Parameters
-    ----------
-    patches
-        One of these shapes is drawn.
-    window
-        HU that become -1 and 1.
-    mix
-        Share of patches centred on each kind of place.
-    with_prior
-        Second channel: the probability of the stage before, spoiled so that it is not believed
-        blindly.
-    outside_hu
-        What the network is given beyond the scan.
+    With a prior the second channel is the probability of the stage before, spoiled so that it is
+    not believed blindly.
     """
-    rng = generator(seed, index)
+    augment, window, outside_hu = config.augment, config.window_hu, config.outside_hu
+    rng = generator(config.seed, index)
     k = int(rng.integers(len(store.items)))
     item = store.items[k]
-    patch = patches[int(rng.integers(len(patches)))]
-    kinds = list(mix)
-    kind = kinds[int(rng.choice(len(kinds), p=[mix[name] for name in kinds]))]
+    patch = config.patches[int(rng.integers(len(config.patches)))]
+    kinds = list(config.mix)
+    kind = kinds[int(rng.choice(len(kinds), p=[config.mix[name] for name in kinds]))]
     centre = store.place(k, kind, rng)
     cut = warp(store.channels(k)[:4], centre, patch, item.spacing_mm, rng, augment)
     hu, liver, prior, inside = cut[0] + OUTSIDE_HU, cut[1], cut[2], cut[3] > 0.5
@@ -140,7 +121,7 @@ def liver_sample(
         hu[slab], liver[slab], prior[slab] = outside_hu, 0.0, 0.0
         weight[slab] = 1.0
     image = [normalise(hu, window)]
-    if with_prior:
+    if config.with_prior:
         image.append(2.0 * spoil(prior, rng) - 1.0)
     return Sample(_stack(image), liver[None], weight[None], item.name)
 
