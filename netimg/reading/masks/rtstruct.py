@@ -123,13 +123,13 @@ def even_odd(points: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
     Notes
     -----
-    A centre exactly on a left or upper edge is inside, on a right or lower edge outside, so that
-    two polygons that share an edge share no pixel.
+    A centre exactly on a left edge or on the edge of the larger row is inside, on the other two
+    outside, so that two polygons that share an edge share no pixel.
     """
     y0, x0 = points[:, 0], points[:, 1]
     y1, x1 = np.roll(y0, -1), np.roll(x0, -1)
-    low = np.clip(np.ceil(np.minimum(y0, y1)), 0, shape[0]).astype(np.int64)
-    high = np.clip(np.ceil(np.maximum(y0, y1)), 0, shape[0]).astype(np.int64)
+    low = np.clip(np.floor(np.minimum(y0, y1)) + 1, 0, shape[0]).astype(np.int64)
+    high = np.clip(np.floor(np.maximum(y0, y1)) + 1, 0, shape[0]).astype(np.int64)
     counts = np.maximum(high - low, 0)
     edge = np.repeat(np.arange(len(points)), counts)
     row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + low[edge]
