@@ -301,6 +301,13 @@ def _check_order(path: Path, stages: tuple[Stage, ...]) -> None:
             raise _malformed(path, f"stage {stage.name}: one normalise for each of {stage.inputs}")
         if any(p <= 2 * m for p, m in zip(stage.patch, stage.margin, strict=True)):
             raise _malformed(path, f"stage {stage.name}: patch {stage.patch} inside its margin")
+        steps = zip(stage.patch, stage.multiple, strict=True)
+        if not any(stage.margin) and any(p % m or p < 2 * m for p, m in steps):
+            raise _malformed(
+                path,
+                f"stage {stage.name}: patch {stage.patch}, expected a multiple of "
+                f"{stage.multiple}, at least twice it",
+            )
         given |= {(stage.name, output.code) for output in stage.outputs}
 
 
