@@ -1,0 +1,232 @@
+"""What `netimg inspect` says about a study: one tree for JSON, the same facts as table rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from netimg.errors import CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from netimg.flag import Flag
+    from netimg.study import Series, Study, SuvRecord
+
+COLUMNS = ("n", "kind", "description", "slices", "spacing mm", "phase or tracer", "SUV", "role")
+"""Heads of the series table."""
+
+
+def inspect_tree(
+    study: Study, *, show_patient: bool = False, every_file: bool = False
+) -> dict[str, Any]:
+    """Everything `inspect` knows, schema ``netimg.inspect/1``, plain JSON types.
+
+    Parameters
+    ----------
+    show_patient
+        With the patient's identity; without it no key holds any.
+    every_file
+        With the fate of every single file.
+
+    Returns
+    -------
+    dict
+        ``series``, ``used`` and ``why``, ``problems`` by code with counts, ``set_aside`` by reason
+        with its files, and ``count``: found = in_series + set_aside.
+    """
+    tree: dict[str, Any] = {
+        "schema": "netimg.inspect/1",
+        "input": study.source,
+        "study": {
+            "uid": study.uid,
+            "date": study.date.isoformat() if study.date else None,
+            "time": study.time.isoformat() if study.time else None,
+            "description": study.description,
+        },
+        "series": [_series(s, study) for s in study.series],
+        "used": {
+            "ct": study.ct.number if study.ct else None,
+            "pet": [pet.number for pet in study.pets],
+        },
+        "why": why(study),
+        "problems": problems(study),
+        "set_aside": set_aside(study),
+        "count": counts(study),
+    }
+    if show_patient:
+        tree["patient"] = _patient(study)
+        tree["study"]["accession"] = study.accession
+    if every_file:
+        tree["files"] = [{"path": path, "fate": fate} for path, fate in study.files]
+    return tree
+
+
+def table_rows(study: Study) -> list[tuple[str, ...]]:
+    """Rows of the series table as text, under `COLUMNS`."""
+    rows = []
+    for s in study.series:
+        spacing = " x ".join(f"{mm:.3g}" for mm in s.grid.spacing_mm)
+        about = s.phase.value if s.kind == "CT" else s.tracer or s.nuclide or "not recognised"
+        suv = "" if s.suv is None else "yes" if s.suv.possible else f"no ({s.suv.code})"
+        role = s.role.value if _is_used(s, study) else ""
+        rows.append(
+            (
+                str(s.number),
+                s.kind,
+                s.description,
+                str(s.grid.shape[0]),
+                spacing,
+                about,
+                suv,
+                role,
+            )
+        )
+    return rows
+
+
+def why(study: Study) -> list[str]:
+    """One line per series that is used: which, and every reason."""
+    chosen = [s for s in (study.ct, *study.pets) if s is not None]
+    return [f"series {s.number} ({s.kind}): {'; '.join(s.why)}" for s in chosen]
+
+
+def problems(study: Study) -> list[dict[str, Any]]:
+    """Doubts of the study and its series by code: how often, how serious, every sentence once."""
+    grouped: dict[str, list[Flag]] = {}
+    for flag in (*study.flags, *(f for s in study.series for f in s.flags)):
+        grouped.setdefault(flag.code, []).append(flag)
+    return [
+        {
+            "code": code,
+            "severity": flags[0].severity.value,
+            "count": len(flags),
+            "sentences": _once(flag.sentence for flag in flags),
+        }
+        for code, flags in sorted(grouped.items())
+    ]
+
+
+def set_aside(study: Study) -> list[dict[str, Any]]:
+    """Files that are in no series by reason, with their names."""
+    grouped: dict[tuple[str, str | None], list[tuple[str, str]]] = {}
+    for item in study.set_aside:
+        key = (item.code, item.series_uid if item.code[:3] != "IDX" else None)
+        grouped.setdefault(key, []).append((item.path, item.sentence))
+    return [
+        {
+            "code": code,
+            "title": CODES[code].title if code in CODES else "",
+            "series_uid": series_uid,
+            "count": len(items),
+            "sentences": _once(sentence for _, sentence in items),
+            "files": [path for path, _ in items],
+        }
+        for (code, series_uid), items in sorted(grouped.items(), key=str)
+    ]
+
+
+def counts(study: Study) -> dict[str, int]:
+    """Files found, in a series, and set aside; the first is the sum of the others."""
+    fates = Counter("set_aside" if fate == "set aside" else "in_series" for _, fate in study.files)
+    return {
+        "found": len(study.files),
+        "in_series": fates["in_series"],
+        "set_aside": fates["set_aside"],
+    }
+
+
+def _series(s: Series, study: Study) -> dict[str, Any]:
+    tree: dict[str, Any] = {
+        "number": s.number,
+        "uid": s.uid,
+        "kind": s.kind,
+        "description": s.description,
+        "series_number": s.series_number,
+        "used": _is_used(s, study),
+        "role": s.role.value,
+        "shape": list(s.grid.shape),
+        "spacing_mm": list(s.grid.spacing_mm),
+        "origin_lps_mm": list(s.grid.origin_lps_mm),
+        "directions": [list(row) for row in s.grid.directions],
+        "frame_of_reference_uid": s.frame_of_reference_uid,
+        "acquired_at": s.acquired_at.isoformat() if s.acquired_at else None,
+        "slice_thickness_mm": s.slice_thickness_mm,
+        "manufacturer": s.manufacturer,
+        "why": list(s.why),
+        "flags": [_flag(f) for f in s.flags],
+    }
+    if s.kind == "CT":
+        tree |= {
+            "phase": s.phase.value,
+            "phase_typed": s.phase_typed,
+            "kernel": s.kernel,
+            "contrast": s.contrast,
+        }
+    else:
+        tree |= {
+            "tracer": s.tracer,
+            "tracer_class": s.tracer_class.value,
+            "nuclide": s.nuclide,
+            "suv": None if s.suv is None else _suv(s.suv),
+        }
+    return tree
+
+
+def _suv(suv: SuvRecord) -> dict[str, Any]:
+    factors = suv.factors
+    return {
+        "possible": suv.possible,
+        "norm": suv.norm,
+        "policy": suv.policy,
+        "code": suv.code,
+        "sentence": suv.sentence,
+        "todo": suv.todo,
+        "unit_path": suv.unit_path,
+        "method": suv.method,
+        "factors": list(dict.fromkeys(factors)) if len(set(factors)) == 1 else list(factors),
+        "weight_kg": suv.weight_kg,
+        "dose_bq": suv.dose_bq,
+        "half_life_s": suv.half_life_s,
+        "administered_at": suv.administered_at,
+        "reference_at": suv.reference_at,
+        "uptake_s": suv.uptake_s,
+        "decayed_dose_bq": suv.decayed_dose_bq,
+        "norm_ratios": dict(suv.norm_ratios),
+        "candidates": [
+            {"name": c.name, "reference": c.reference, "relative_suv": c.relative_suv}
+            for c in suv.candidates
+        ],
+        "notes": [_flag(f) for f in suv.notes],
+        "typed": dict(suv.typed),
+    }
+
+
+def _flag(flag: Flag) -> dict[str, Any]:
+    return {
+        "code": flag.code,
+        "severity": flag.severity.value,
+        "sentence": flag.sentence,
+        "touches": list(flag.touches),
+    }
+
+
+def _patient(study: Study) -> dict[str, Any]:
+    person = study.patient
+    return {
+        "id": person.id,
+        "name": person.name,
+        "birth_date": person.birth_date.isoformat() if person.birth_date else None,
+        "sex": person.sex,
+        "age_y": person.age_y,
+        "weight_kg": person.weight_kg,
+        "height_cm": person.height_cm,
+    }
+
+
+def _is_used(s: Series, study: Study) -> bool:
+    return s is study.ct or any(s is pet for pet in study.pets)
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
