@@ -26,6 +26,16 @@ def grain(rng: np.random.Generator, grid: Grid, fwhm_mm: tuple[float, float, flo
     return scaled
 
 
+def grain_ml(fwhm_mm: tuple[float, float, float]) -> float:
+    """Volume in mL that holds one independent value of such a field."""
+    return math.prod(f / FWHM_PER_SD * math.sqrt(4.0 * math.pi) for f in fwhm_mm) / 1000.0
+
+
+def noise_grain_mm(grid: Grid, grain_mm: float) -> tuple[float, float, float]:
+    """Width of the grain of CT noise along z, y, x: slices overlap a little."""
+    return (0.8 * grid.spacing_mm[0], grain_mm, grain_mm)
+
+
 def with_kernel(image: FloatZYX, grid: Grid, kernel_mm: float) -> FloatZYX:
     """Image after a soft reconstruction kernel of ``kernel_mm`` FWHM in the axial plane."""
     sd = [0.0] + [kernel_mm / FWHM_PER_SD / s for s in grid.spacing_mm[1:]]
@@ -35,7 +45,7 @@ def with_kernel(image: FloatZYX, grid: Grid, kernel_mm: float) -> FloatZYX:
 
 def noise_hu(rng: np.random.Generator, grid: Grid, *, sd_hu: float, grain_mm: float) -> FloatZYX:
     """CT noise: coloured, strongest in the middle of the field where the rays are longest."""
-    field = grain(rng, grid, (0.8 * grid.spacing_mm[0], grain_mm, grain_mm))
+    field = grain(rng, grid, noise_grain_mm(grid, grain_mm))
     rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in grid.shape[1:])
     middle = 1.1 - 0.2 * np.minimum(1.0, rows[:, None] ** 2 + columns[None, :] ** 2)
     noisy: FloatZYX = field * (np.float32(sd_hu) * middle)

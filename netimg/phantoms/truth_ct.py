@@ -1,0 +1,146 @@
+"""What a CT of the phantom should say: volumes, diameters, density."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+
+from netimg.anatomy import SEGMENT_CODES
+from netimg.phantoms import ct_physics
+from netimg.phantoms.bounds import NOTHING, Counted, Subject, around, distance, positions, widened
+from netimg.phantoms.render import cover
+from netimg.phantoms.scan import render
+from netimg.phantoms.shapes import Joined, Shape
+
+if TYPE_CHECKING:
+    from netimg.arrays import MaskZYX
+    from netimg.geometry import Grid
+    from netimg.phantoms.anatomy import Phantom
+
+SPLEEN = 31
+
+
+def counted(shape: Shape, grid: Grid) -> Counted:
+    """Volume of a shape, and the error of rounding each voxel at its surface to full or empty."""
+    covered = cover(shape, grid)
+    if covered is None:
+        return NOTHING
+    f = covered.fraction.astype(np.float64)
+    error = math.sqrt(float((f * (1 - f)).sum()))
+    return Counted(ml=float(f.sum()) * grid.voxel_ml, error_ml=error * grid.voxel_ml)
+
+
+def volumes(phantom: Phantom, grid: Grid, order: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Volumes of liver, tumour, segments and spleen, burdens, and shares of the lesions.
+
+    ``order`` is the position in ``phantom.lesions`` of L1, L2, ...
+    """
+    spots = [phantom.lesions[index].body.shape for index in order]
+    lesion = [counted(spot, grid) for spot in spots]
+    segment = {SEGMENT_CODES[code]: counted(s, grid) for code, s in phantom.segments.items()}
+    shares = {
+        SEGMENT_CODES[code]: [counted(Joined(parts=(spot, s), every=True), grid) for spot in spots]
+        for code, s in phantom.segments.items()
+    }
+    # Voxels between two segments are rounded to one or the other: only the surface counts.
+    surface = counted(phantom.liver.shape, grid)
+    liver = Counted(ml=sum(part.ml for part in segment.values()), error_ml=surface.error_ml)
+    tumour = sum(lesion, NOTHING)
+    patient = Subject(scope="patient")
+    spleen = next(s.shape for s in phantom.structures if s.label == SPLEEN)
+    count = float(len(spots))
+    rows = [
+        patient.volume("liver_volume_ml", liver),
+        patient.volume("tumour_volume_ml", tumour),
+        patient.volume("functional_liver_ml", liver - tumour),
+        patient.percent("burden_pct", tumour, liver),
+        patient.row("lesion_count", "1", count, (count, count)),
+        patient.volume("spleen_volume_ml", counted(spleen, grid)),
+    ]
+    for name, whole in segment.items():
+        subject = Subject(scope="segment", id=name)
+        inside = sum(shares[name], NOTHING)
+        rows.append(subject.volume("volume_ml", whole))
+        rows.append(subject.volume("tumour_volume_ml", inside))
+        rows.append(subject.percent("burden_pct", inside, whole))
+    for number, whole in enumerate(lesion, start=1):
+        for name in segment:
+            rows += _share(number, name, shares[name][number - 1], whole, grid)
+    return rows
+
+
+def _share(
+    number: int, segment: str, share: Counted, whole: Counted, grid: Grid
+) -> list[dict[str, Any]]:
+    """Share of a lesion that lies in a segment, if any does."""
+    if share.ml <= 0:
+        return []
+    value = share.ml / whole.ml
+    error = 3 * (math.hypot(share.error_ml, whole.error_ml) + grid.voxel_ml) / whole.ml
+    bounds = (max(0.0, value - error), min(1.0, value + error))
+    subject = Subject(scope="lesion", id=f"L{number}")
+    return [subject.row(f"segment_fraction_{segment}", "1", value, bounds)]
+
+
+def size(shape: Shape, grid: Grid, subject: Subject) -> list[dict[str, Any]]:
+    """Volume and longest axial diameter of a lesion."""
+    fine = around(shape, grid, margin_mm=max(grid.spacing_mm), factor=4)
+    inside = distance(shape, fine) < 0
+    ml = [float(inside[p].sum()) * grid.voxel_ml for p in positions(4)]
+    mm = [longest_axial_mm(inside[p], grid.spacing_mm[1:]) for p in list(positions(4))[::3]]
+    exact_ml = float(inside.sum()) * fine.voxel_ml
+    exact_mm = longest_axial_mm(inside, fine.spacing_mm[1:])
+    return [
+        subject.row("volume_ml", "mL", exact_ml, widened(ml)),
+        subject.row("longest_mm", "mm", exact_mm, widened(mm)),
+    ]
+
+
+def longest_axial_mm(inside: MaskZYX, spacing_mm: tuple[float, float]) -> float:
+    """Longest in-plane diameter of a mask in one piece, outer edge to outer edge, 0 if empty.
+
+    Row and column ends are moved out by half a pixel; ``spacing_mm`` is along y, x.
+    """
+    longest = 0.0
+    for part in inside:
+        pixels = np.argwhere(part)
+        if len(pixels) == 0:
+            continue
+        ends = []
+        for along, across in ((1, 0), (0, 1)):
+            for sign, first in ((-0.5, np.minimum), (0.5, np.maximum)):
+                start = part.shape[along] if sign < 0 else -1
+                edge = np.full(part.shape[across], start)
+                first.at(edge, pixels[:, across], pixels[:, along])
+                lines = np.unique(pixels[:, across])
+                point = np.empty((len(lines), 2))
+                point[:, across], point[:, along] = lines, edge[lines] + sign
+                ends.append(point)
+        outline = np.concatenate(ends) * spacing_mm
+        gaps = outline[:, None] - outline[None]
+        longest = max(longest, float(np.sqrt((gaps**2).sum(axis=-1).max())))
+    return longest
+
+
+def density(
+    phantom: Phantom, index: int, grid: Grid, subject: Subject, *, noise: float
+) -> list[dict[str, Any]]:
+    """Mean HU of a lesion in the noiseless CT."""
+    table = phantom.config["ct"]
+    shape = phantom.lesions[index].body.shape
+    fine = around(shape, grid, margin_mm=3 * max(grid.spacing_mm), factor=2)
+    image = render(phantom, fine, ("hu",))["hu"]
+    inside = distance(shape, fine) < 0
+    # A voxel is two fine points wide: the mean of three with half weights at the ends is centred.
+    for axis in range(3):
+        image = ndimage.convolve1d(image, [0.25, 0.5, 0.25], axis=axis, mode="nearest")
+    image = ct_physics.with_kernel(image, fine, table["kernel_mm"])
+    means = [float(image[p][inside[p]].mean()) for p in positions(2) if inside[p].any()]
+    volume_ml = float(inside.sum()) * fine.voxel_ml
+    grain_ml = ct_physics.grain_ml(ct_physics.noise_grain_mm(grid, table["noise_mm"]))
+    error = 3 * noise * table["noise_hu"] / math.sqrt(max(1.0, volume_ml / grain_ml))
+    value = float(image[inside].mean())
+    return [subject.row("hu_mean", "HU", value, widened(means, error, error))]
