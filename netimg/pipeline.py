@@ -361,7 +361,7 @@ def _given_anatomy(study: Study, masks: Masks) -> Anatomy:
 def _anatomy_on(series: Series, masks: Masks) -> Anatomy:
     from netimg.anatomy import Origin
     from netimg.reading.masks import read_label_map, read_mask
-    from netimg.segmentation.given import anatomy_from_masks
+    from netimg.segmentation.given import anatomy_from_masks, join_lesions
 
     grid: Grid = series.grid
     frame = series.frame_of_reference_uid
@@ -383,8 +383,7 @@ def _anatomy_on(series: Series, masks: Masks) -> Anatomy:
     labels = None
     if masks.labels is not None:
         labels = read_label_map(masks.labels.path, grid, masks.legend)
-        for part in ("liver", "segments", "organs"):
-            note(part, masks.labels)
+        note("labels", masks.labels)
     segments = None
     if masks.segments is not None:
         segments = read_label_map(masks.segments.path, grid, "netimg")
@@ -392,7 +391,7 @@ def _anatomy_on(series: Series, masks: Masks) -> Anatomy:
     return anatomy_from_masks(
         grid,
         liver=mask(masks.liver, "liver") if masks.liver else None,
-        lesions=tuple(mask(source, "lesion") for source in masks.lesions),
+        lesions=join_lesions([mask(source, "lesion") for source in masks.lesions]),
         segments=segments,
         labels=labels,
         no_lesions=masks.no_lesions,
