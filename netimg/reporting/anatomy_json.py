@@ -34,8 +34,8 @@ def anatomy_json(anatomy: Anatomy, files: frozenset[str], on: int | None) -> Doc
         Number of the series whose grid this is.
     """
     parts = {
-        "liver": True,
-        "lesions": True,
+        "liver": anatomy.has_liver,
+        "lesions": anatomy.has_lesions,
         "segments": anatomy.segments is not None,
         "organs": anatomy.organs is not None,
         "lesion_probability": anatomy.lesion_probability is not None,
@@ -103,15 +103,18 @@ def _lesion_json(lesion: Lesion, findings: Findings, place: Place | None) -> Doc
 def anatomy_from_json(document: Mapping[str, Any], out: Path) -> Anatomy | None:
     """The anatomy of a result folder; None where there is none.
 
-    Parts whose mask was not written are empty (liver, lesions) or absent.
+    Parts whose mask was not written are empty (lesions; the liver holds the lesions alone) or
+    absent.
     """
     if "anatomy" not in document:
         return None
     entry = document["anatomy"]
     grid = grid_from_json(entry["grid"])
+    lesions = _labels(entry.get("lesions", {}), out, grid) or _nothing(grid)
+    liver = _labels(entry.get("liver", {}), out, grid) or lesions
     return Anatomy(
-        liver=_liver(entry, out, grid),
-        lesion_labels=_labels(entry.get("lesions", {}), out, grid) or _nothing(grid),
+        liver=Mask(voxels=liver.labels > 0, grid=grid),
+        lesion_labels=lesions,
         lesions=tuple(_lesion(lesion) for lesion in document["lesions"]),
         segments=_labels(entry.get("segments", {}), out, grid),
         organs=_labels(entry.get("organs", {}), out, grid),
@@ -124,11 +127,6 @@ def anatomy_from_json(document: Mapping[str, Any], out: Path) -> Anatomy | None:
         ignored_count=entry["ignored"]["count"],
         ignored_ml=entry["ignored"]["volume_ml"],
     )
-
-
-def _liver(entry: Mapping[str, Any], out: Path, grid: Grid) -> Mask:
-    labels = _labels(entry["liver"], out, grid) or _nothing(grid)
-    return Mask(voxels=labels.labels > 0, grid=grid)
 
 
 def _labels(part: Mapping[str, Any], out: Path, grid: Grid) -> LabelMap | None:

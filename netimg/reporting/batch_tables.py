@@ -33,6 +33,9 @@ _PATIENT = (
     "liver_volume_ml", "tumour_volume_ml", "burden_pct", "lesion_count", "bilobar",
     "segments_involved", "dominant_lesion_pct", "longest_mm", "sum_diameters_mm",
 )  # fmt: skip
+_FROM_BATCH = (
+    "label", "input", "code", "exit_code", "attempts", "seconds", "host", "finished_at",
+)  # fmt: skip
 _OPTIONS = {"options_eligible": "eligible", "options_open": "open", "options_excluded": "excluded"}
 _CRITERIA = {
     "criteria_met": "met",
@@ -48,33 +51,44 @@ def label_of(study: Study) -> str:
 
 
 def summary_row(
-    document: Mapping[str, Any], manifest: Mapping[str, Any], label: str, **about: Cell
+    document: Mapping[str, Any] | None,
+    manifest: Mapping[str, Any] | None,
+    *,
+    status: str,
+    outcome: Mapping[str, Cell],
 ) -> dict[str, Cell]:
     """One row of ``summary.csv``.
 
     Parameters
     ----------
     document, manifest
-        ``results.json`` and ``manifest.json`` of a finished study; both may be empty for a study
-        that failed.
-    label
-        Label of the study.
-    **about
-        What the batch knows: ``input, status, code, exit_code, attempts, seconds, host, report``.
-        A key given here wins over what the documents say.
+        ``results.json`` and ``manifest.json`` of a finished study; None for one that failed.
+    status
+        How the study ended: ``done``, ``failed``, ``skipped``.
+    outcome
+        What the batch knows of it: ``label, input, code, exit_code, attempts, seconds, host,
+        finished_at``; keys that are no column are left out.
     """
-    row: dict[str, Cell] = {"label": label}
+    row = {column: outcome.get(column) for column in _FROM_BATCH}
+    if manifest:
+        files = manifest["files"]
+        row |= {
+            "netimg_version": manifest["version"],
+            "model": manifest.get("model"),
+            "peak_memory_mb": manifest.get("peak_memory_mb"),
+            "facts": "facts.json" in files,
+            "report": f"studies/{outcome['label']}/report.html" if "report.html" in files else None,
+        }
     if document:
         row |= _study_cells(document) | _finding_cells(document) | _verdict_cells(document)
-    if manifest:
-        row |= {
-            "netimg_version": manifest.get("version"),
-            "model": manifest.get("model"),
-            "finished_at": manifest.get("finished_at"),
-            "peak_memory_mb": manifest.get("peak_memory_mb"),
-            "facts": "facts.json" in manifest.get("files", {}),
-        }
-    return row | about
+        if document["privacy"]:
+            row["input"] = None
+    return row | {"status": status}
+
+
+def failed_row(outcome: Mapping[str, Cell]) -> dict[str, Cell]:
+    """One row of ``failed.csv`` from what the batch knows of a study."""
+    return {column: outcome.get(column) for column in FAILED_COLUMNS}
 
 
 def _study_cells(document: Mapping[str, Any]) -> dict[str, Cell]:
@@ -85,7 +99,6 @@ def _study_cells(document: Mapping[str, Any]) -> dict[str, Cell]:
     by_class = {pet["tracer_class"]: pet for pet in reversed(pets)}
     hidden = document["privacy"]
     return {
-        "input": None if hidden else study.get("source"),
         "study_uid": None if hidden else study["uid"],
         "study_date": study.get("date"),
         "ct_series_uid": ct.get("uid"),

@@ -123,9 +123,9 @@ def _translated(target: Path) -> Iterator[None]:
                 where=str(target),
                 todo="Free some space, or give another folder with -o.",
             ) from error
-        if error.filename is not None and _PART not in str(error.filename):
-            if Path(str(error.filename)) not in (target, *target.parents):
-                raise  # the input, not the output, could not be read
+        named = str(error.filename or target)
+        if _PART not in named and Path(named) not in (target, *target.parents):
+            raise  # the input, not the output, could not be read
         _refuse_write(target, error.strerror or type(error).__name__, error)
 
 

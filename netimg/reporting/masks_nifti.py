@@ -33,10 +33,11 @@ PROBABILITY_SLOPE = 0.005
 def mask_files(anatomy: Anatomy, version: str) -> dict[str, bytes]:
     """Every mask of an anatomy as the bytes of a ``.nii.gz``, by path in the result folder."""
     grid = anatomy.grid
-    arrays: dict[str, NDArray[Any]] = {
-        "liver": anatomy.liver.voxels.astype(np.uint8),
-        "lesions": anatomy.lesion_labels.labels,
-    }
+    arrays: dict[str, NDArray[Any]] = {}
+    if anatomy.has_liver:
+        arrays["liver"] = anatomy.liver.voxels.astype(np.uint8)
+    if anatomy.has_lesions:
+        arrays["lesions"] = anatomy.lesion_labels.labels
     if anatomy.segments is not None:
         arrays["segments"] = anatomy.segments.labels.astype(np.uint8)
     if anatomy.organs is not None:
@@ -106,7 +107,8 @@ def _array(path: Path) -> NDArray[Any]:
     import nibabel
 
     image = nibabel.Nifti1Image.from_bytes(gzip.decompress(path.read_bytes()))
-    stored: NDArray[Any] = np.asanyarray(image.dataobj.get_unscaled())
+    proxy: Any = image.dataobj
+    stored: NDArray[Any] = np.asanyarray(proxy.get_unscaled())
     return stored.transpose(2, 1, 0)
 
 
@@ -120,7 +122,9 @@ def labels_document(anatomy: Anatomy) -> Document:
         }
         for lesion in anatomy.lesions
     }
-    files: Document = {"liver.nii.gz": _codes((1,)), "lesions.nii.gz": lesions}
+    files: Document = {"liver.nii.gz": _codes((1,))} if anatomy.has_liver else {}
+    if anatomy.has_lesions:
+        files["lesions.nii.gz"] = lesions
     if anatomy.segments is not None:
         files["segments.nii.gz"] = _codes(anatomy.segments.present())
     if anatomy.organs is not None:

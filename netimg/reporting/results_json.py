@@ -20,7 +20,7 @@ from netimg.reporting.finding_json import (
     plans_from_json,
     territory_json,
 )
-from netimg.reporting.json_text import Document
+from netimg.reporting.json_text import Document, json_text
 from netimg.reporting.manifest import manifest_from_json, reproducible
 from netimg.reporting.places import anatomy_series
 from netimg.reporting.study_json import (
@@ -75,7 +75,7 @@ def result_document(
             **({"commit": manifest.commit} if manifest.commit else {}),
         },
         "privacy": privacy,
-        "patient": patient_json(study.patient),
+        "patient": patient_json(study.patient, privacy=privacy),
         "study": study_json(study),
         "series": [series_json(series) for series in study.series],
         "set_aside": _set_aside(study, privacy=privacy),
@@ -90,6 +90,11 @@ def result_document(
     document["files"] = [dict(f) for f in files]
     document["manifest"] = reproducible(manifest)
     return document
+
+
+def to_json(result: StudyResult) -> str:
+    """Text of ``results.json``, without the list of files beside it."""
+    return json_text(result_document(result))
 
 
 def _set_aside(study: Study, *, privacy: bool) -> list[Document]:
@@ -155,11 +160,11 @@ def read_results(folder: Path) -> Document:
         OUT-006 if there is none, or it is of another schema.
     """
     try:
-        document: Document = json.loads((folder / "results.json").read_text("utf-8"))
+        document: Document = dict(json.loads((folder / "results.json").read_text("utf-8")))
         json.loads((folder / "manifest.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise _not_a_result(folder, "it has no readable results.json and manifest.json") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+    if document.get("schema") != SCHEMA:
         raise _not_a_result(folder, f"its results.json is not of schema {SCHEMA}")
     return document
 
@@ -173,9 +178,7 @@ def _not_a_result(folder: Path, why: str) -> OutputError:
     )
 
 
-def _facts(
-    folder: Path, read_facts: Callable[[Mapping[str, Any]], Facts] | None
-) -> Facts | None:
+def _facts(folder: Path, read_facts: Callable[[Mapping[str, Any]], Facts] | None) -> Facts | None:
     path = folder / "facts.json"
     if read_facts is None or not path.is_file():
         return None

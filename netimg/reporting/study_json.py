@@ -28,6 +28,7 @@ from netimg.study import (
 if TYPE_CHECKING:
     from netimg.volume import Volume
 
+_OLDEST_Y = 90.0
 _PATIENT = ("id", "name", "birth_date", "sex", "age_y", "weight_kg", "height_cm")
 _SUV_PLAIN = (
     "norm", "policy", "code", "sentence", "todo", "unit_path", "method", "weight_kg", "dose_bq",
@@ -62,13 +63,19 @@ class PixelsAbsent:
         )
 
 
-def patient_json(patient: Patient) -> Document:
-    """``patient``: each value with its source; what is not known is absent."""
-    return {
+def patient_json(patient: Patient, *, privacy: bool = False) -> Document:
+    """``patient``: each value with its source; what is not known is absent.
+
+    In privacy mode an age of 90 or more is ``"90+"``.
+    """
+    entries = {
         name: {"value": plain(value), "source": patient.sources.get(name, "header")}
         for name in _PATIENT
         if (value := getattr(patient, name)) is not None
     }
+    if privacy and patient.age_y is not None and patient.age_y >= _OLDEST_Y:
+        entries["age_y"]["value"] = f"{_OLDEST_Y:.0f}+"
+    return entries
 
 
 def study_json(study: Study) -> Document:
@@ -213,6 +220,8 @@ def _patient(entries: Mapping[str, Mapping[str, Any]]) -> Patient:
     values = {name: entry["value"] for name, entry in entries.items()}
     if "birth_date" in values:
         values["birth_date"] = dt.date.fromisoformat(values["birth_date"])
+    if isinstance(values.get("age_y"), str):
+        values["age_y"] = float(values["age_y"].removesuffix("+"))
     return Patient(**values, sources={name: entry["source"] for name, entry in entries.items()})
 
 

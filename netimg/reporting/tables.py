@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netimg.finding import Finding, Findings, Scope, Source
+from netimg.finding import Finding, Scope, Source
 from netimg.reporting.anatomy_json import SEGMENT_PREFIX
 from netimg.reporting.csv_text import Cell, csv_text
 from netimg.reporting.places import Place, anatomy_series, instance_number, lesion_places
+from netimg.units import UCUM
 from netimg.verdict import Comparison, Verdict
 
 if TYPE_CHECKING:
@@ -125,11 +126,15 @@ def _value_cells(own: Mapping[str, Finding]) -> dict[str, Cell]:
 
 def findings_csv(result: StudyResult, label: str) -> str:
     """Every finding of every scope, one row each, plans and territories after the rest."""
-    plans = result.plans
-    planned = [f for part in (*plans.plans, *plans.territories) for f in part.findings]
+    return csv_text(FINDING_COLUMNS, (_finding_row(f, label) for f in every_finding(result)))
+
+
+def every_finding(result: StudyResult) -> list[Finding]:
+    """Findings of all scopes, then those that only a plan or a territory holds."""
+    planned = [f for plan in result.plans.plans for f in plan.findings]
+    planned += [f for territory in result.plans.territories for f in territory.findings]
     known = {f.key for f in result.findings}
-    rows = [*result.findings, *(f for f in planned if f.key not in known)]
-    return csv_text(FINDING_COLUMNS, (_finding_row(f, label) for f in rows))
+    return [*result.findings, *(f for f in planned if f.key not in known)]
 
 
 def _finding_row(finding: Finding, label: str) -> dict[str, Cell]:
@@ -140,7 +145,7 @@ def _finding_row(finding: Finding, label: str) -> dict[str, Cell]:
         "name": finding.name,
         "value": finding.value,
         "unit": finding.unit,
-        "ucum": finding.ucum,
+        "ucum": finding.ucum or UCUM.get(finding.unit, ""),
         "lo": finding.lo,
         "hi": finding.hi,
         "interval": finding.interval,

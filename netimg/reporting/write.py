@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import netimg
 from netimg.errors import USE_001, UsageError
+from netimg.reporting.batch_tables import label_of
 from netimg.reporting.layout import check_space, check_target, part_folder, write_file
 from netimg.result import Manifest, StudyResult
 from netimg.settings import Settings
@@ -19,6 +20,9 @@ OUTPUTS = ("html", "csv", "nifti", "seg")
 
 Content = bytes | str | Callable[[Path], object]
 """Bytes, text, or a function that writes the file it is given."""
+
+_HIDDEN_TIME = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
+"""What DICOM objects say in privacy mode, where a date has to stand."""
 
 _KINDS = {
     "results.json": "results", "facts.json": "facts", "report.html": "report", "masks/": "mask",
@@ -42,8 +46,8 @@ def write_report(
     out
         Absent or empty; with ``overwrite`` a netimg result that is replaced.
     outputs
-        Of ``html, csv, nifti, seg``; empty = ``reporting.outputs`` of the settings. ``results.json``
-        and ``manifest.json`` always.
+        Of ``html, csv, nifti, seg``; empty = ``reporting.outputs`` of the settings.
+        ``results.json`` and ``manifest.json`` always.
     privacy
         Take the identity out of every output (also on by ``reporting.privacy``).
     settings
@@ -73,7 +77,7 @@ def write_report(
 
         shown = without_identity(shown)
     with part_folder(target) as root:
-        _fill(root, shown, result, wanted, settings, hidden)
+        _fill(root, _Order(shown, result, wanted, settings, hidden))
     return target
 
 
@@ -121,30 +125,38 @@ def _expected_bytes(result: StudyResult, wanted: tuple[str, ...]) -> int:
     return 20_000_000 + (voxels // 2 if {"nifti", "seg"} & set(wanted) else 0)
 
 
-def _fill(
-    root: Path,
-    shown: StudyResult,
-    original: StudyResult,
-    wanted: tuple[str, ...],
-    settings: Settings,
-    privacy: bool,  # noqa: FBT001  # private, and it has a name at the call
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What is to be written: ``shown`` is the result without identity where ``privacy`` is on."""
+
+    shown: StudyResult
+    original: StudyResult
+    wanted: tuple[str, ...]
+    settings: Settings
+    privacy: bool
+
+    @property
+    def label(self) -> str:
+        """Label of the study in tables: from the name of its input, or the alias."""
+        patient = self.shown.study.patient
+        return patient.id or "" if self.privacy else label_of(self.original.study)
+
+
+def _fill(root: Path, order: _Order) -> None:
     """Every file of the result into the part folder, ``manifest.json`` last."""
     from netimg.reporting.json_text import json_text
     from netimg.reporting.manifest import manifest_document
     from netimg.reporting.results_json import result_document
 
-    written: list[str] = []
-
-    def put(path: str, content: Content) -> None:
+    shown = order.shown
+    written = []
+    for path, content in _files(order):
         write_file(root, path, content)
         written.append(path)
-
-    for path, content in _files(shown, original, wanted, settings, privacy=privacy):
-        put(path, content)
-    listed = [{"path": path, "kind": _kind(path)} for path in sorted([*written, "results.json"])]
-    document = result_document(shown, listed, privacy=privacy)
-    put("results.json", json_text(document))
+    written = sorted([*written, "results.json"])
+    listed = [{"path": path, "kind": _kind(path)} for path in written]
+    document = result_document(shown, listed, privacy=order.privacy)
+    write_file(root, "results.json", json_text(document))
     manifest = shown.manifest or Manifest(version=netimg.__version__)
     log = () if shown.anatomy is None else shown.anatomy.log
     write_file(root, "manifest.json", json_text(manifest_document(manifest, root, written, log)))
@@ -157,39 +169,32 @@ def _kind(path: str) -> str:
     )
 
 
-def _files(
-    shown: StudyResult,
-    original: StudyResult,
-    wanted: tuple[str, ...],
-    settings: Settings,
-    *,
-    privacy: bool,
-) -> list[tuple[str, Content]]:
+def _files(order: _Order) -> list[tuple[str, Content]]:
     """Path and content of every file but ``results.json`` and ``manifest.json``."""
+    shown, wanted = order.shown, order.wanted
     files: list[tuple[str, Content]] = []
-    if shown.facts is not None and not privacy:
+    if shown.facts is not None and not order.privacy:
         from netimg.reporting.json_text import json_text, plain
 
         files.append(("facts.json", json_text(plain(shown.facts.entered))))
     if "csv" in wanted:
-        files += _tables(shown)
+        files += _tables(shown, order.label)
     if "nifti" in wanted and shown.anatomy is not None:
         files += _masks(shown)
     if "seg" in wanted and shown.anatomy is not None:
         from netimg.reporting.dicom.seg import seg_files
 
-        when = recorded_at(shown.manifest)
-        files += seg_files(original, when, settings, hidden=shown if privacy else None).items()
+        when = _HIDDEN_TIME if order.privacy else recorded_at(shown.manifest)
+        hidden = shown if order.privacy else None
+        files += seg_files(order.original, when, order.settings, hidden=hidden).items()
     if "html" in wanted:
-        files += _report(shown, settings, privacy=privacy)
+        files += _report(shown, order.settings, privacy=order.privacy)
     return files
 
 
-def _tables(result: StudyResult) -> list[tuple[str, Content]]:
-    from netimg.reporting.batch_tables import label_of
+def _tables(result: StudyResult, label: str) -> list[tuple[str, Content]]:
     from netimg.reporting.tables import criteria_csv, findings_csv, input_csv, lesions_csv
 
-    label = label_of(result.study)
     return [
         ("lesions.csv", lesions_csv(result, label)),
         ("findings.csv", findings_csv(result, label)),
@@ -209,9 +214,7 @@ def _masks(result: StudyResult) -> list[tuple[str, Content]]:
     return [*files, ("masks/labels.json", json_text(labels_document(result.anatomy)))]
 
 
-def _report(
-    result: StudyResult, settings: Settings, *, privacy: bool
-) -> list[tuple[str, Content]]:
+def _report(result: StudyResult, settings: Settings, *, privacy: bool) -> list[tuple[str, Content]]:
     from netimg.reporting.html.page import report_html
     from netimg.reporting.json_text import json_text
     from netimg.reporting.pictures import index_document, study_pictures

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from netimg.anatomy import Anatomy, Origin
-from netimg.finding import Facts, Finding, Findings, Scope, Source
+from netimg.finding import Facts, Finding, Findings, Scope
 from netimg.flag import Flag, Severity
 from netimg.geometry import Grid
 from netimg.result import Manifest, StudyResult
@@ -138,7 +138,7 @@ def ct_series(volume, paths=None) -> Series:
         role=Role.PRIMARY_CT,
         series_number=4,
         frame_of_reference_uid="1.2.826.0.1.9",
-        acquired_at=dt.datetime(2026, 3, 2, 10, 41),
+        acquired_at=dt.datetime(2026, 3, 2, 10, 41),  # noqa: DTZ001  # the scanner's own time
         slice_thickness_mm=8.0,
         phase=Phase.PORTAL,
         why=("the only CT of the abdomen",),
@@ -349,9 +349,7 @@ def assessment() -> Assessment:
 
 def study(ct=None, pets=(), source="somewhere/patient_07") -> Study:
     series = tuple(s for s in (ct, *pets) if s is not None)
-    files = tuple(
-        (f"{i.path.name}", f"series {s.number}") for s in series for i in s.instances
-    )
+    files = tuple((f"{i.path.name}", f"series {s.number}") for s in series for i in s.instances)
     flags = ()
     if ct is None:
         flags = (

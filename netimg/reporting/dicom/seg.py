@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import uuid
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import highdicom as hd
 import numpy as np
-from highdicom.seg import SegmentAlgorithmTypeValues, SegmentDescription, Segmentation
-from highdicom.seg import SegmentationTypeValues, SegmentsOverlapValues
+from highdicom.seg import (
+    SegmentAlgorithmTypeValues,
+    Segmentation,
+    SegmentationTypeValues,
+    SegmentDescription,
+    SegmentsOverlapValues,
+)
 from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
@@ -22,6 +28,7 @@ from netimg.anatomy import LABEL_NAMES, SEGMENT_CODES
 from netimg.finding import Scope
 from netimg.reporting.anatomy_json import SEGMENT_PREFIX
 from netimg.reporting.colours import Rgb, code_of, codes, label_rgb, lesion_rgb
+from netimg.reporting.dicom.pseudonyms import hide
 from netimg.reporting.dicom.sources import source_headers
 from netimg.reporting.places import anatomy_series
 
@@ -46,7 +53,10 @@ class _Overlapping(Segmentation):
 
     @staticmethod
     def _get_segment_pixel_array(
-        pixel_array: NDArray[Any], segment_number: int, *args: Any, **kwargs: Any  # noqa: ANN401  # handed on
+        pixel_array: NDArray[Any],
+        segment_number: int,
+        *args: Any,  # noqa: ANN401  # handed on
+        **kwargs: Any,  # noqa: ANN401  # handed on
     ) -> NDArray[Any]:
         if segment_number == 1:
             return (pixel_array > 0).astype(np.uint8)
@@ -93,15 +103,16 @@ def seg_files(
         return {}
     headers = source_headers(series.instances)
     if hidden is not None:
-        from netimg.reporting.dicom.pseudonyms import hide
-
-        hide(headers, hidden)
+        twin = next(s for s in hidden.study.series if s.number == series.number)
+        hide(headers, hidden.study, twin)
+        result, anatomy = hidden, hidden.anatomy or anatomy
     base = int(settings["reporting.dicom.series_base"])
     files: dict[str, Callable[[Path], object]] = {}
     liver_labels, liver_segments = _liver_and_lesions(anatomy, result)
     if liver_segments:
         job = _Job(anatomy, headers, result.manifest, when, base + 1, "LIVER_LESIONS")
-        files["dicom/seg_lesions.dcm"] = job.writer(_Overlapping, liver_labels, liver_segments)
+        kind = _Overlapping if liver_segments[0].label == "Liver" else Segmentation
+        files["dicom/seg_lesions.dcm"] = job.writer(kind, liver_labels, liver_segments)
     labels, segments = _structures(anatomy)
     if segments:
         job = _Job(anatomy, headers, result.manifest, when, base + 2, "ANATOMY")
@@ -116,12 +127,13 @@ def _named(instances: Sequence[Any]) -> bool:
 def _liver_and_lesions(
     anatomy: Anatomy, result: StudyResult
 ) -> tuple[NDArray[np.uint16], list[_Segment]]:
-    """Label array (liver 1, lesions from 2 in their order) and descriptions."""
-    labels: NDArray[np.uint16] = anatomy.liver.voxels.astype(np.uint16)
-    if not labels.any():
-        return labels, []
-    origin = anatomy.origins.get("liver")
-    segments = [_Segment("Liver", "anatomy", dict(code_of(1) or {}), label_rgb(1), origin)]
+    """Label array and descriptions: the liver 1 where it is known, then the lesions in order."""
+    labels: NDArray[np.uint16] = np.zeros(anatomy.grid.shape, dtype=np.uint16)
+    segments: list[_Segment] = []
+    if anatomy.has_liver and not anatomy.liver.is_empty:
+        labels[anatomy.liver.voxels] = 1
+        origin = anatomy.origins["liver"]
+        segments.append(_Segment("Liver", "anatomy", dict(code_of(1) or {}), label_rgb(1), origin))
     present = set(anatomy.lesion_labels.present())
     table = np.zeros(max(present, default=0) + 1, dtype=np.uint16)
     for lesion in anatomy.lesions:
@@ -216,7 +228,14 @@ class _Job:
     def build(
         self, kind: type[Segmentation], labels: NDArray[np.uint16], segments: list[_Segment]
     ) -> Segmentation:
-        """The SEG object."""
+        """The SEG object; a patient's name is copied as it is, also where it has one part only."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The string .* is unlikely to represent")
+            return self._built(kind, labels, segments)
+
+    def _built(
+        self, kind: type[Segmentation], labels: NDArray[np.uint16], segments: list[_Segment]
+    ) -> Segmentation:
         pixels = labels.astype(np.uint8) if len(segments) < 256 else labels
         version = self.manifest.version if self.manifest else ""
         uid = self._uid_maker(pixels)
@@ -245,9 +264,9 @@ class _Job:
         if kind is _Overlapping and len(segments) > 1:
             seg.SegmentsOverlap = SegmentsOverlapValues.YES.value
         seg.BodyPartExamined = "ABDOMEN"
-        day, clock = self.when.strftime("%Y%m%d"), self.when.strftime("%H%M%S")
-        seg.SeriesDate = seg.ContentDate = seg.InstanceCreationDate = day
-        seg.SeriesTime = seg.ContentTime = seg.InstanceCreationTime = clock
+        for part in ("Series", "Content", "InstanceCreation"):
+            setattr(seg, f"{part}Date", self.when.strftime("%Y%m%d"))
+            setattr(seg, f"{part}Time", self.when.strftime("%H%M%S"))
         _steady_dimension_uid(seg, uid("dimensions"))
         return seg
 
@@ -284,7 +303,7 @@ class _Job:
 
     def _description(self, number: int, segment: _Segment) -> SegmentDescription:
         automatic = segment.origin is not None and segment.origin.kind == "model"
-        kind = SegmentAlgorithmTypeValues.AUTOMATIC if automatic else SegmentAlgorithmTypeValues.MANUAL
+        kind = SegmentAlgorithmTypeValues["AUTOMATIC" if automatic else "MANUAL"]
         regions = [_coded(dict(code_of(1) or {}))] if segment.in_liver else None
         side = segment.code.get("side")
         description = SegmentDescription(

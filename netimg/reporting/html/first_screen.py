@@ -27,18 +27,41 @@ def head(result: StudyResult, *, privacy: bool) -> View:
     phrases = words()["report"]
     study, manifest = result.study, result.manifest
     version = manifest.version if manifest else ""
-    model = manifest.model if manifest else ""
     date = study.date.isoformat() if study.date else phrases["unknown_date"]
     return {
         "title": phrases["title"],
-        "patient": study.patient.name or study.patient.id or phrases["no_patient"],
+        "patient": person_name(study.patient.name) or study.patient.id or phrases["no_patient"],
         "details": _person(study.patient, privacy=privacy),
         "date": phrases["day0"] if privacy else date,
         "description": study.description or "",
         "disclaimer": phrases["disclaimer"],
         "made_by": phrases["made_by"].format(version=version),
-        "model": phrases["model"].format(model=model) if model else phrases["no_model"],
+        "model": _model(result),
     }
+
+
+def _model(result: StudyResult) -> str:
+    phrases = words()["report"]
+    if result.anatomy is None:
+        return ""
+    kinds = {origin.kind for origin in result.anatomy.origins.values()}
+    model = result.manifest.model if result.manifest else ""
+    if "model" in kinds and model:
+        return str(phrases["model"].format(model=model))
+    return "" if "model" in kinds else str(phrases["no_model"])
+
+
+def person_name(name: str | None) -> str:
+    """``Doe, Jane`` of DICOM's ``Doe^Jane``; the first spelling where there are several.
+
+    Examples
+    --------
+    >>> person_name("Doe^Jane^^Dr"), person_name("Doe")
+    ('Doe, Jane Dr', 'Doe')
+    """
+    family, _, rest = (name or "").split("=")[0].partition("^")
+    given = " ".join(rest.replace("^", " ").split())
+    return f"{family.strip()}, {given}" if given else family.strip()
 
 
 def _person(patient: Patient, *, privacy: bool) -> list[str]:
@@ -49,7 +72,7 @@ def _person(patient: Patient, *, privacy: bool) -> list[str]:
     if patient.birth_date and not privacy:
         parts.append(phrases["born"].format(date=patient.birth_date.isoformat()))
     if patient.age_y is not None:
-        old = privacy and patient.age_y > 89
+        old = privacy and patient.age_y >= 90
         parts.append(phrases["age"].format(age="90+" if old else f"{patient.age_y:g}"))
     if patient.sex:
         parts.append(patient.sex)
@@ -82,14 +105,13 @@ def _ct(ct: Series) -> list[str]:
     return [
         phase[:1].upper() + phase[1:],
         phrases["ct_line"].format(number=ct.number, slices=slices, rows=rows, columns=columns),
-        phrases["ct_spacing"].format(z=z, row=row, column=column),
+        phrases["ct_spacing" if row != column else "ct_square"].format(z=z, row=row, column=column),
     ]
 
 
 def _pet(pet: Series) -> list[str]:
     phrases = words()["used"]
-    tracer = pet.tracer or ""
-    lines = [words()["tracers"].get(tracer, tracer) or phrases["pet_unknown"]]
+    lines = [tracer_name(pet)]
     suv = pet.suv
     about = [f"series {pet.number}"]
     if suv is not None and suv.uptake_s is not None:
@@ -103,6 +125,15 @@ def _pet(pet: Series) -> list[str]:
     else:
         lines.append(phrases["no_suv"])
     return lines
+
+
+def tracer_name(pet: Series) -> str:
+    """``Ga-68 DOTATATE`` as the tracer table says; nuclide or words where it is not recognised."""
+    if pet.tracer is None:
+        unknown = str(words()["used"]["pet_unknown"])
+        return f"{pet.nuclide}, {unknown}" if pet.nuclide else unknown
+    table = load_toml("configs", "reading", "tracers.toml")
+    return str(table.get(pet.tracer, {}).get("name", pet.tracer))
 
 
 def _masks(result: StudyResult) -> list[str]:
@@ -158,7 +189,8 @@ def problems(result: StudyResult, marks: Marks) -> list[View]:
         if suv is not None and not suv.possible and suv.sentence not in said:
             text = f"{suv.code or ''} {suv.sentence} {suv.todo}".strip()
             shown.append({"sentence": text, "number": None})
-    if result.anatomy is None and not shown:
+    no_liver = result.anatomy is None or not result.anatomy.has_liver
+    if no_liver and not shown:
         shown.append({"sentence": words()["headline"]["nothing_outlined"], "number": None})
     return shown
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from netimg.finding import Finding
 from netimg.flag import Flag, Severity
+
+if TYPE_CHECKING:
+    from netimg.result import StudyResult
 
 _ORDER = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.INFO: 2}
 
@@ -28,8 +31,10 @@ class Marks:
     numbers: dict[int, Mark] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, flags: Iterable[Flag]) -> Marks:
-        """Number the doubts of a result."""
+    def of(cls, result: StudyResult) -> Marks:
+        """Number the doubts of a result and of its SUVs, each once."""
+        notes = [n for pet in result.study.pets if pet.suv is not None for n in pet.suv.notes]
+        flags = dict.fromkeys((*result.flags, *notes))
         ordered = tuple(sorted(flags, key=lambda f: _ORDER[f.severity]))
         numbers = {
             position: Mark(position + 1, flag.sentence, flag.severity.value)

@@ -50,9 +50,8 @@ def report_html(
 
 
 def _rendered(result: StudyResult, pictures: dict[str, list[View]], *, privacy: bool) -> str:
-    marks = Marks.of(result.flags)
+    marks = Marks.of(result)
     lesions = sections.lesions(result, marks)
-    day0 = result.facts.assessment_date if privacy and result.facts else None
     for row in lesions["rows"]:
         row["ct"] = [p for p in pictures["lesion_ct"] if p["lesion"] == row["id"]]
         row["pet"] = [p for p in pictures["lesion_pet"] if p["lesion"] == row["id"]]
@@ -60,7 +59,7 @@ def _rendered(result: StudyResult, pictures: dict[str, list[View]], *, privacy: 
     view: View = {
         "w": words(),
         "script": script,
-        "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        "script_hash": _script_hash(script),
         "head": first_screen.head(result, privacy=privacy),
         "used": first_screen.used(result),
         "problems": first_screen.problems(result, marks),
@@ -69,13 +68,14 @@ def _rendered(result: StudyResult, pictures: dict[str, list[View]], *, privacy: 
         "missing": first_screen.missing(result),
         "pictures": pictures,
         "liver_colour": css(label_rgb(1)),
-        "has_anatomy": result.anatomy is not None,
+        "has_liver": result.anatomy is not None and result.anatomy.has_liver,
+        "has_lesions": result.anatomy is not None and result.anatomy.has_lesions,
         "lesions": lesions,
         "segments": sections.segments(result),
         "plans": sections.plans(result),
         "criteria": sections.criteria(result),
         "flags": sections.flags(marks),
-        "facts": sections.facts(result, day0),
+        "facts": sections.facts(result),
         "findings": sections.findings(result, marks),
         "methods": sections.methods(result),
         "origin": origin.origin(result, privacy=privacy),
@@ -121,6 +121,11 @@ def _script() -> Markup:
         return Markup("")
     source, _, _ = environment.loader.get_source(environment, "report.js")
     return Markup(source)  # noqa: S704  # a file of this package
+
+
+def _script_hash(script: str) -> str:
+    """What the content security policy lets run: this script and no other."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 @cache

@@ -11,7 +11,7 @@ from netimg.lesion import Lesion, LesionType
 from netimg.reporting.colours import css, label_rgb, lesion_rgb
 from netimg.reporting.html.first_screen import View, fact_leaves, home_segment, reasons, why_missing
 from netimg.reporting.html.marks import Marks
-from netimg.reporting.tables import deciding_comparison, source_line, source_text
+from netimg.reporting.tables import deciding_comparison, every_finding, source_line, source_text
 from netimg.reporting.words import words
 from netimg.reporting.words.numbers import interval, number, quantity, unit_text
 from netimg.reporting.words.sentences import name_text, value_text
@@ -55,8 +55,16 @@ def lesions(result: StudyResult, marks: Marks) -> View:
     found = result.findings.of(Scope.LESION)
     there = {f.name for f in found if f.value is not None}
     columns = [(label, name) for label, name in columns if name in there]
-    rows = [] if anatomy is None else [_lesion(l, result, columns, marks) for l in anatomy.lesions]
-    return {"columns": [label for label, _ in columns], "rows": rows}
+    rows = (
+        []
+        if anatomy is None
+        else [_lesion(lesion, result, columns, marks) for lesion in anatomy.lesions]
+    )
+    return {
+        "columns": [label for label, _ in columns],
+        "rows": rows,
+        "confident": any(row["confidence"] for row in rows),
+    }
 
 
 def _lesion(
@@ -223,14 +231,8 @@ def flags(marks: Marks) -> list[View]:
     ]
 
 
-def facts(result: StudyResult, day0: dt.date | None = None) -> list[View]:
-    """Clinical facts as they were entered, with date, age in days and who gave them.
-
-    Parameters
-    ----------
-    day0
-        Where given, dates are shown as days from it (privacy).
-    """
+def facts(result: StudyResult) -> list[View]:
+    """Clinical facts as they were entered, with date, age in days and who gave them."""
     given = result.facts
     if given is None:
         return []
@@ -243,8 +245,8 @@ def facts(result: StudyResult, day0: dt.date | None = None) -> list[View]:
                 "name": name_text(name),
                 "key": name,
                 "value": _fact_value(entry),
-                "date": _date_text(date, day0),
-                "age": _age_text(date, given.assessment_date),
+                "date": _date_text(entry, date),
+                "age": _age_text(entry, date, given.assessment_date),
                 "by": str(entry.get("by", "")),
             }
         )
@@ -272,25 +274,23 @@ def _date(value: object) -> dt.date | None:
     return dt.date.fromisoformat(value) if isinstance(value, str) and value else None
 
 
-def _date_text(date: dt.date | None, day0: dt.date | None) -> str:
+def _date_text(entry: Mapping[str, Any], date: dt.date | None) -> str:
+    """A date, or in privacy mode the day counted from the study."""
     if date is None:
-        return ""
-    if day0 is None:
-        return date.isoformat()
-    return str(words()["facts"]["day"].format(days=(date - day0).days))
+        return words()["facts"]["day"].format(days=entry["day"]) if "day" in entry else ""
+    return date.isoformat()
 
 
-def _age_text(date: dt.date | None, assessed: dt.date | None) -> str:
-    if date is None or assessed is None:
-        return ""
-    return str(words()["facts"]["days"].format(days=(assessed - date).days))
+def _age_text(entry: Mapping[str, Any], date: dt.date | None, assessed: dt.date | None) -> str:
+    """Days between a fact and the assessment."""
+    days = entry.get("age_days")
+    if date is not None and assessed is not None:
+        days = (assessed - date).days
+    return "" if days is None else str(words()["facts"]["days"].format(days=days))
 
 
 def findings(result: StudyResult, marks: Marks) -> list[View]:
     """Every finding of every scope, for the long table."""
-    planned = [f for p in (*result.plans.plans, *result.plans.territories) for f in p.findings]
-    known = {f.key for f in result.findings}
-    rows = [*result.findings, *(f for f in planned if f.key not in known)]
     return [
         {
             "name": f.name,
@@ -300,7 +300,7 @@ def findings(result: StudyResult, marks: Marks) -> list[View]:
             "source": source_text(f.source),
             "marks": marks.on(f) if f.flags else [],
         }
-        for f in rows
+        for f in every_finding(result)
     ]
 
 

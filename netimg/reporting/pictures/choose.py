@@ -27,7 +27,7 @@ from netimg.reporting.words.sentences import (
     mip_alt,
     mip_caption,
     slice_alt,
-    slice_caption,
+    slice_corners,
     window_text,
 )
 from netimg.volume import Quantity
@@ -121,9 +121,9 @@ def _slices(scene: Scene, series: Series, config: dict[str, Any]) -> Iterator[Pi
                 index,
                 width_px=config["axial"]["width_px"],
                 field=field,
-                caption=slice_caption(scene.turned, 0, index, instance),
+                corners=slice_corners(scene.turned, 0, index, instance),
             ),
-            alt=slice_alt(scene.turned, 0, index, on, window),
+            alt=slice_alt(scene.turned, 0, index, scene.outlined_on(0, index), window),
             caption=", ".join(on),
             series=series.number,
             slice_index=z if along_z else None,
@@ -152,17 +152,15 @@ def _coronal(
                 index,
                 width_px=config["coronal"]["width_px"],
                 field=field,
-                caption=slice_caption(scene.turned, 1, index),
+                corners=slice_corners(scene.turned, 1, index),
             ),
-            alt=slice_alt(scene.turned, 1, index, on, window),
+            alt=slice_alt(scene.turned, 1, index, scene.outlined_on(1, index), window),
             caption=", ".join(on),
             series=series.number,
         )
 
 
-def _thumbnails_ct(
-    scene: Scene, result: StudyResult, config: dict[str, Any]
-) -> Iterator[Picture]:
+def _thumbnails_ct(scene: Scene, result: StudyResult, config: dict[str, Any]) -> Iterator[Picture]:
     anatomy = scene.anatomy
     if anatomy is None:
         return
@@ -178,7 +176,10 @@ def _thumbnails_ct(
                 name=f"lesion_{lesion.id}_ct",
                 kind="lesion_ct",
                 pixels=narrow.axial(
-                    plane, width_px=config["lesion"]["side_px"], field=field, caption=lesion.id
+                    plane,
+                    width_px=config["lesion"]["side_px"],
+                    field=field,
+                    corners=(lesion.id, ""),
                 ),
                 alt=lesion_ct_alt(lesion.id, scene.turned, plane, size),
                 lesion=lesion.id,
@@ -277,7 +278,7 @@ def _thumbnails_pet(
                 outlines,
                 width_px=config["lesion"]["side_px"],
                 field=_field(turned, place, anatomy, config),
-                caption=lesion_id,
+                corners=(lesion_id, ""),
             ),
             alt=lesion_pet_alt(lesion_id, scene.window.high, scene.image.quantity, uptake),
             lesion=lesion_id,
@@ -287,6 +288,6 @@ def _thumbnails_pet(
 
 def _middle(place: Place, anatomy: Anatomy) -> Any:  # noqa: ANN401  # points (1, 3)
     """World point on the slice that shows a lesion best."""
-    z, y, x = place.box
+    _, y, x = place.box
     index = [[place.slice_index, (y[0] + y[1] - 1) / 2, (x[0] + x[1] - 1) / 2]]
     return anatomy.grid.to_world(np.array(index, dtype=np.float64))

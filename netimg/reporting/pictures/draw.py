@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _BARS_MM = (5, 10, 20, 50, 100, 200)
 _INK = "white"
+_SHADOW = (
+    (-1, 0, "black"), (1, 0, "black"), (0, -1, "black"), (0, 1, "black"), (0, 0, _INK),
+)  # fmt: skip
+"""Offsets in pixels: text is readable on any grey. (Path effects lose the bar of a lone F.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def drawn(
     *,
     width_px: int,
     field: Field | None = None,
-    caption: str = "",
+    corners: tuple[str, str] = ("", ""),
 ) -> Pixels:
     """A plane at true aspect ratio with outlines, orientation letters, scale bar and a line.
 
@@ -78,8 +82,8 @@ def drawn(
         Width of the picture; its height follows from the field.
     field
         Part of the plane; None = all of it.
-    caption
-        A line in the upper left corner: slice, position.
+    corners
+        Lines in the upper left and right corners: slice, position.
 
     Returns
     -------
@@ -87,13 +91,14 @@ def drawn(
     """
     field = field or whole(plane)
     step_mm = field.width_mm / width_px
-    rows = (field.top_mm + (np.arange(round(field.height_mm / step_mm)) + 0.5) * step_mm) / plane.row_mm
+    height_px = max(1, round(field.height_mm / step_mm))
+    rows = (field.top_mm + (np.arange(height_px) + 0.5) * step_mm) / plane.row_mm
     columns = (field.left_mm + (np.arange(width_px) + 0.5) * step_mm) / plane.column_mm
     grey = _grey(plane.values, rows, columns, window)
     pixels: Pixels = np.repeat(grey[:, :, None], 3, axis=2)
     for outline in outlines:
         pixels[_border(outline.mask, rows, columns)] = outline.rgb
-    return _lettered(pixels, plane.letters, step_mm, caption)
+    return _lettered(pixels, plane.letters, step_mm, corners)
 
 
 def _grey(
@@ -143,41 +148,45 @@ def _border(
 
 
 def _lettered(
-    pixels: Pixels, letters: tuple[str, str, str, str], step_mm: float, caption: str
+    pixels: Pixels,
+    letters: tuple[str, str, str, str],
+    step_mm: float,
+    corners: tuple[str, str],
 ) -> Pixels:
-    """Orientation letters, a scale bar and a caption over the pixels."""
+    """Orientation letters, a scale bar and lines in the upper corners over the pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-    from matplotlib.patheffects import withStroke
 
     height, width = pixels.shape[:2]
     figure = Figure(figsize=(width / 100, height / 100), dpi=100)
     canvas = FigureCanvasAgg(figure)
     figure.figimage(pixels, 0, 0, origin="upper")
     size = 8.0 if width >= 400 else 6.5
-    halo = [withStroke(linewidth=2, foreground="black")]
     edge = 6
 
     def write(x: float, y: float, text: str, across: str, down: str) -> None:
-        figure.text(
-            x / width, 1 - y / height, text, color=_INK, fontsize=size, ha=across, va=down,
-            family="DejaVu Sans", parse_math=False, path_effects=halo,
-        )  # fmt: skip
+        for right, lower, ink in _SHADOW:
+            figure.text(
+                (x + right) / width, 1 - (y + lower) / height, text, color=ink, fontsize=size,
+                ha=across, va=down, family="DejaVu Sans", parse_math=False,
+            )  # fmt: skip
 
     left, right, top, bottom = letters
     write(edge, height / 2, left, "left", "center")
     write(width - edge, height / 2, right, "right", "center")
     write(width / 2, edge, top, "center", "top")
     write(width / 2, height - edge, bottom, "center", "bottom")
-    if caption:
-        write(edge, edge, caption, "left", "top")
+    write(edge, edge, corners[0], "left", "top")
+    write(width - edge, edge, corners[1], "right", "top")
     bar_mm = max((b for b in _BARS_MM if b / step_mm <= width * 0.3), default=_BARS_MM[0])
     bar_px = bar_mm / step_mm
     ends = [edge / width, (edge + bar_px) / width]
-    line = Line2D(ends, [edge / height] * 2, color=_INK, linewidth=1.5, path_effects=halo)
-    figure.add_artist(line)
+    for ink, thickness in (("black", 3.0), (_INK, 1.5)):
+        line = Line2D(ends, [edge / height] * 2, color=ink, linewidth=thickness)
+        figure.add_artist(line)
     write(edge, height - edge - 4, f"{bar_mm} mm", "left", "bottom")
-    canvas.draw()
-    lettered: Pixels = np.array(canvas.buffer_rgba())[:, :, :3].copy()
+    canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib types its figures, not its canvas
+    buffer = canvas.buffer_rgba()  # type: ignore[no-untyped-call]  # as above
+    lettered: Pixels = np.array(buffer)[:, :, :3].copy()
     return lettered

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from netimg.reporting.colours import label_rgb, lesion_rgb
 from netimg.reporting.pictures.draw import Field, Outline, Window, drawn
 from netimg.reporting.pictures.picture import Picture
 from netimg.reporting.pictures.planes import Plane, Turned
-from netimg.reporting.words.sentences import montage_alt, slice_caption
+from netimg.reporting.words import words
+from netimg.reporting.words.sentences import montage_alt, slice_corners
 from netimg.resources import load_toml
 from netimg.volume import Quantity
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from netimg.anatomy import Anatomy
     from netimg.reporting.pictures.picture import Pixels
     from netimg.volume import Volume
+
+Corners: TypeAlias = tuple[str, str]
+"""Lines in the upper left and right corners of a picture."""
 
 _AIR_HU = -400.0
 _BODY_SHARE = 0.03
@@ -54,21 +58,19 @@ class Scene:
             raise ValueError(msg)
         return cls(image, anatomy, window, Turned(image.grid))
 
-    def axial(self, index: int, *, width_px: int, field: Field | None, caption: str) -> Pixels:
+    def axial(self, index: int, *, width_px: int, field: Field | None, corners: Corners) -> Pixels:
         """Axial slice with the liver and the lesions outlined."""
         plane = self.turned.axial(self.image.values, index)
         outlines = self._outlines(lambda array: self.turned.axial(array, index))
-        return drawn(
-            plane, self.window, outlines, width_px=width_px, field=field, caption=caption
-        )
+        return drawn(plane, self.window, outlines, width_px=width_px, field=field, corners=corners)
 
-    def coronal(self, index: int, *, width_px: int, field: Field | None, caption: str) -> Pixels:
+    def coronal(
+        self, index: int, *, width_px: int, field: Field | None, corners: Corners
+    ) -> Pixels:
         """Coronal slice with the liver and the lesions outlined."""
         plane = self.turned.coronal(self.image.values, index)
         outlines = self._outlines(lambda array: self.turned.coronal(array, index))
-        return drawn(
-            plane, self.window, outlines, width_px=width_px, field=field, caption=caption
-        )
+        return drawn(plane, self.window, outlines, width_px=width_px, field=field, corners=corners)
 
     def lesions_on(self, axis: int, index: int) -> tuple[str, ...]:
         """Ids of the lesions that a plane cuts; ``axis`` 0 axial, 1 coronal."""
@@ -78,10 +80,21 @@ class Scene:
         plane = labels[index] if axis == 0 else labels[:, index]
         return tuple(f"L{n}" for n in np.unique(plane) if n)
 
+    def outlined_on(self, axis: int, index: int) -> tuple[str, ...]:
+        """Names of everything that is outlined on a plane: the liver, then lesions."""
+        if self.anatomy is None or not self.anatomy.has_liver:
+            return self.lesions_on(axis, index)
+        liver = self.turned.view(self.anatomy.liver.voxels)
+        there = bool((liver[index] if axis == 0 else liver[:, index]).any())
+        named = (words()["parts"]["liver"],) if there else ()
+        return (*named, *self.lesions_on(axis, index))
+
     def _outlines(self, cut: Any) -> list[Outline]:  # noqa: ANN401  # from an array to a Plane
         if self.anatomy is None:
             return []
-        outlines = [Outline(cut(self.anatomy.liver.voxels).values, label_rgb(1))]
+        outlines = []
+        if self.anatomy.has_liver:
+            outlines.append(Outline(cut(self.anatomy.liver.voxels).values, label_rgb(1)))
         labels: Plane = cut(self.anatomy.lesion_labels.labels)
         numbers = set(np.unique(labels.values).tolist())
         outlines += [
@@ -193,7 +206,7 @@ def _montage(
             index,
             width_px=montage["tile_px"],
             field=field,
-            caption=slice_caption(scene.turned, axis, index),
+            corners=slice_corners(scene.turned, axis, index),
         )
         for index in indices
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netimg.reporting.json_text import Document, present
 
@@ -53,7 +53,8 @@ def _encoded(pixels: Pixels, kind: str, **how: object) -> bytes:
     from matplotlib.image import imsave
 
     stream = io.BytesIO()
-    metadata = {"Software": None} if kind == "png" else None
+    # None takes matplotlib's own name out of the file; the stub knows text only.
+    metadata: Any = {"Software": None} if kind == "png" else None
     imsave(stream, pixels, format=kind, metadata=metadata, pil_kwargs=dict(how))
     return stream.getvalue()
 

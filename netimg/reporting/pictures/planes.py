@@ -56,9 +56,7 @@ class Turned:
         )
         self.grid = grid
         self.axes = best
-        self.flipped = tuple(
-            bool(grid.matrix[w, a] < 0) for w, a in zip(_WORLD, best, strict=True)
-        )
+        self.flipped = tuple(bool(grid.matrix[w, a] < 0) for w, a in zip(_WORLD, best, strict=True))
         self.spacing_mm = tuple(grid.spacing_mm[a] for a in best)
         self.shape = tuple(grid.shape[a] for a in best)
 
@@ -86,9 +84,7 @@ class Turned:
 
     def axial(self, array: NDArray[Any], index: int) -> Plane:
         """Plane ``index`` along S."""
-        return Plane(
-            self.view(array)[index], self.spacing_mm[1], self.spacing_mm[2], AXIAL_LETTERS
-        )
+        return Plane(self.view(array)[index], self.spacing_mm[1], self.spacing_mm[2], AXIAL_LETTERS)
 
     def coronal(self, array: NDArray[Any], index: int) -> Plane:
         """Plane ``index`` along P, head on top."""

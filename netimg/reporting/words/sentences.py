@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netimg.reporting.words import words
-from netimg.reporting.words.numbers import quantity
+from netimg.reporting.words.numbers import MINUS, quantity
 from netimg.volume import Quantity
 
 if TYPE_CHECKING:
@@ -37,36 +37,39 @@ def slice_number(turned: Turned, axis: int, index: int) -> int:
     return turned.array_index(axis, index) + 1
 
 
-def slice_caption(
+def slice_corners(
     turned: Turned, axis: int, index: int, instance: int | None = None
-) -> str:
-    """The line inside a picture: slice, instance, position."""
+) -> tuple[str, str]:
+    """The lines in the upper corners of a picture: slice and instance; position."""
     phrases = words()["pictures"]
-    letter = "S" if axis == 0 else "P"
-    position = f"{letter} {turned.position_mm(axis, index):.0f} mm".replace("-", "\u2212")
-    name = phrases["slice_short"].format(index=slice_number(turned, axis, index))
-    parts = [name] if axis == 0 else []
+    parts = []
+    if axis == 0:
+        number = slice_number(turned, axis, index)
+        parts.append(phrases["slice_short"].format(index=number))
     if instance is not None:
         parts.append(phrases["instance"].format(number=instance))
-    return "  ".join([*parts, position])
+    return ", ".join(parts), _position(turned, axis, index)
 
 
-def slice_alt(turned: Turned, axis: int, index: int, lesions: Sequence[str], window: str) -> str:
-    """Alternative text of an outlined slice."""
-    phrases = words()["pictures"]
-    kind = "axial" if axis == 0 else "coronal"
+def _position(turned: Turned, axis: int, index: int) -> str:
+    """``S 186 mm`` or ``P 13 mm``: world coordinate of a plane."""
     letter = "S" if axis == 0 else "P"
-    position = f"{letter} {turned.position_mm(axis, index):.0f} mm".replace("-", "\u2212")
-    on = phrases["lesions_on"].format(lesions=listed(lesions)) if lesions else ""
-    name = phrases["slice"].format(
-        index=slice_number(turned, axis, index), count=turned.shape[axis]
-    )
+    return f"{letter} {turned.position_mm(axis, index):.0f} mm".replace("-", MINUS)
+
+
+def slice_alt(turned: Turned, axis: int, index: int, outlined: Sequence[str], window: str) -> str:
+    """Alternative text of a slice; ``outlined`` names what is outlined on it."""
+    phrases = words()["pictures"]
+    outlines = phrases["no_outlines"]
+    if outlined:
+        outlines = phrases["outlines"].format(what=listed(outlined))
+    number, count = slice_number(turned, axis, index), turned.shape[axis]
     return str(
-        phrases[kind].format(
+        phrases["axial" if axis == 0 else "coronal"].format(
             window=window,
-            name=name,
-            position=position,
-            lesions=on or (phrases["no_lesions_on"] if axis == 0 else ""),
+            name=phrases["slice"].format(index=number, count=count),
+            position=_position(turned, axis, index),
+            outlines=outlines,
         )
     )
 
@@ -146,8 +149,16 @@ def reason_text(reason: Reason) -> str:
 
 
 def name_text(name: str) -> str:
-    """A finding's or fact's name as a reader knows it; itself where no phrase is set."""
-    return str(words()["names"].get(name, name.replace("_", " ")))
+    """A finding's or fact's name as a reader knows it.
+
+    Where no phrase is set: the name itself with spaces, without the table it stands in.
+    """
+    names = words()["names"]
+    if name in names:
+        return str(names[name])
+    table, _, rest = name.partition(".")
+    own = rest if table in ("clinical", "labs", "plan", "lesions") and rest else name
+    return str(names.get(own, own.replace("_", " ")))
 
 
 def value_text(value: object, unit: str, threshold: object = None) -> str:
