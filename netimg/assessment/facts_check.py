@@ -171,7 +171,7 @@ def _listed(error: ValidationError) -> tuple[str, ...]:
 def _not_a_fact(path: str, key: str, known: Sequence[str], parent: str) -> Problem:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     full = [p for p in fact_paths() if p.rpartition(".")[2] == key and p != path]
-    name = f"{parent}.{near[0]}".lstrip(".") if near else (full[0] if full else "")
+    name = full[0] if full else (f"{parent}.{near[0]}".lstrip(".") if near else "")
     hint = f"nearest {name}" if name else f"here belong {', '.join(known)}"
     return Problem(FACT_KEY, path, f"{path} is not a fact, {hint}")
 
