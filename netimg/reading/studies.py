@@ -63,16 +63,18 @@ OTHER_KEYS = ("phase", "tracer", "patient", "suv_norm", "suv_policy")
 class FoundStudy:
     """One examination below a path: what `batch` and `--study` list.
 
-    ``path`` is the deepest folder (or the zip) that holds all its images, ``counts`` the number
-    of images by kind.
+    ``folder`` is the deepest folder (or the zip) that holds all its images, relative to the path
+    ("" for the path itself); ``counts`` the number of images by kind, ``instances`` their SOP
+    Instance UIDs and sizes in bytes.
     """
 
     number: int
     uid: str
     label: str
-    path: Path
+    folder: str
     date: dt.date | None
     counts: Mapping[str, int]
+    instances: tuple[tuple[str, int], ...]
 
 
 def find_studies(
@@ -379,9 +381,10 @@ def _listed(found: Index, root: Path) -> tuple[FoundStudy, ...]:
                 number=number,
                 uid=uid,
                 label=_label(folder, root, heads, uid),
-                path=folder,
+                folder="" if folder == root else str(folder.relative_to(root)),
                 date=heads[uid].date,
                 counts=dict(Counter(kind_of(h.sop_class)[1].upper() for h in own)),
+                instances=tuple((h.sop_instance, h.file.size) for h in own),
             )
         )
     return tuple(listed)

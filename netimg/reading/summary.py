@@ -1,4 +1,4 @@
-"""What `netimg inspect` says about a study: one tree for JSON, the same facts as table rows."""
+"""What `netimg inspect` says about a study: one tree of plain JSON types."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ if TYPE_CHECKING:
     from netimg.flag import Flag
     from netimg.study import Series, Study, SuvRecord
 
-COLUMNS = ("n", "kind", "description", "slices", "spacing mm", "phase or tracer", "SUV", "role")
-"""Heads of the series table."""
-
 
 def inspect_tree(
-    study: Study, *, show_patient: bool = False, every_file: bool = False
+    study: Study, *, show_patient: bool = False, files: bool = False
 ) -> dict[str, Any]:
     """Everything `inspect` knows, schema ``netimg.inspect/1``, plain JSON types.
 
@@ -26,14 +23,14 @@ def inspect_tree(
     ----------
     show_patient
         With the patient's identity; without it no key holds any.
-    every_file
+    files
         With the fate of every single file.
 
     Returns
     -------
     dict
-        ``series``, ``used`` and ``why``, ``problems`` by code with counts, ``set_aside`` by reason
-        with its files, and ``count``: found = in_series + set_aside.
+        ``series``, ``used`` with every reason, ``problems`` by sentence with counts, ``set_aside``
+        by reason with its files, ``files``: found = in_series + set_aside.
     """
     tree: dict[str, Any] = {
         "schema": "netimg.inspect/1",
@@ -45,65 +42,41 @@ def inspect_tree(
             "description": study.description,
         },
         "series": [_series(s, study) for s in study.series],
-        "used": {
-            "ct": study.ct.number if study.ct else None,
-            "pet": [pet.number for pet in study.pets],
-        },
-        "why": why(study),
+        "used": used(study),
         "problems": problems(study),
         "set_aside": set_aside(study),
-        "count": counts(study),
+        "files": counts(study),
     }
     if show_patient:
         tree["patient"] = _patient(study)
         tree["study"]["accession"] = study.accession
-    if every_file:
-        tree["files"] = [{"path": path, "fate": fate} for path, fate in study.files]
+    if files:
+        tree["every_file"] = [{"path": path, "fate": fate} for path, fate in study.files]
     return tree
 
 
-def table_rows(study: Study) -> list[tuple[str, ...]]:
-    """Rows of the series table as text, under `COLUMNS`."""
-    rows = []
-    for s in study.series:
-        spacing = " x ".join(f"{mm:.3g}" for mm in s.grid.spacing_mm)
-        about = s.phase.value if s.kind == "CT" else s.tracer or s.nuclide or "not recognised"
-        suv = "" if s.suv is None else "yes" if s.suv.possible else f"no ({s.suv.code})"
-        role = s.role.value if _is_used(s, study) else ""
-        rows.append(
-            (
-                str(s.number),
-                s.kind,
-                s.description,
-                str(s.grid.shape[0]),
-                spacing,
-                about,
-                suv,
-                role,
-            )
-        )
-    return rows
-
-
-def why(study: Study) -> list[str]:
-    """One line per series that is used: which, and every reason."""
+def used(study: Study) -> list[dict[str, Any]]:
+    """Series that are measured, CT first, with their role and every reason."""
     chosen = [s for s in (study.ct, *study.pets) if s is not None]
-    return [f"series {s.number} ({s.kind}): {'; '.join(s.why)}" for s in chosen]
+    return [
+        {"number": s.number, "kind": s.kind, "role": s.role.value, "why": list(s.why)}
+        for s in chosen
+    ]
 
 
 def problems(study: Study) -> list[dict[str, Any]]:
-    """Doubts of the study and its series by code: how often, how serious, every sentence once."""
-    grouped: dict[str, list[Flag]] = {}
-    for flag in (*study.flags, *(f for s in study.series for f in s.flags)):
-        grouped.setdefault(flag.code, []).append(flag)
+    """Every doubt and every reason why files were set aside, with counts, by code."""
+    flags = [*study.flags, *(f for s in study.series for f in s.flags)]
+    found = Counter((f.code, f.severity.value, f.sentence) for f in flags)
+    by_series: dict[tuple[str, str | None], list[str]] = {}
+    for item in study.set_aside:
+        by_series.setdefault((item.code, item.series_uid), []).append(item.sentence)
+    for (code, _), sentences in by_series.items():
+        for sentence, n in Counter(sentences).items():
+            found[code, "set aside", sentence] += n
     return [
-        {
-            "code": code,
-            "severity": flags[0].severity.value,
-            "count": len(flags),
-            "sentences": _once(flag.sentence for flag in flags),
-        }
-        for code, flags in sorted(grouped.items())
+        {"code": code, "severity": severity, "count": n, "sentence": sentence}
+        for (code, severity, sentence), n in sorted(found.items())
     ]
 
 
@@ -145,6 +118,7 @@ def _series(s: Series, study: Study) -> dict[str, Any]:
         "series_number": s.series_number,
         "used": _is_used(s, study),
         "role": s.role.value,
+        "slices": s.grid.shape[0],
         "shape": list(s.grid.shape),
         "spacing_mm": list(s.grid.spacing_mm),
         "origin_lps_mm": list(s.grid.origin_lps_mm),

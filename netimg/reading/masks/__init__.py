@@ -6,6 +6,6 @@ a twentieth of a voxel is refused with the distance in mm. Nothing is resampled.
 Start reading at `door`; `place` decides what lies on a grid.
 """
 
-from netimg.reading.masks.door import read_label_map, read_mask
+from netimg.reading.masks.door import read_label_map, read_mask, read_mask_file
 
-__all__ = ["read_label_map", "read_mask"]
+__all__ = ["read_label_map", "read_mask", "read_mask_file"]

@@ -22,7 +22,7 @@ from netimg.errors import (
 )
 from netimg.reading.attributes import Attributes
 from netimg.reading.index import kind_of
-from netimg.reading.masks.nifti import nifti_labels, read_nifti
+from netimg.reading.masks.nifti import nifti_labels, nifti_on_own_grid, read_nifti
 from netimg.reading.masks.rtstruct import read_rtstruct
 from netimg.reading.masks.seg import read_seg
 from netimg.reading.problems import refusal
@@ -128,6 +128,25 @@ def read_label_map(
     return LabelMap(labels=coded, grid=grid, names=names)
 
 
+def read_mask_file(path: str | Path, *, settings: Settings | None = None) -> LabelMap:
+    """A NIfTI mask on its own grid, turned to the axes nearest to z, y, x.
+
+    Raises
+    ------
+    MaskError
+        MSK-009, MSK-011, MSK-015.
+    InputError
+        IDX-002, IDX-003, IDX-010 where the file is no NIfTI mask.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise refusal(IDX_002, path=path.name, where=str(path))
+    if not path.name.lower().endswith(_NIFTI):
+        raise refusal(IDX_010, file=path.name, kind="mask without a grid of its own")
+    labels, grid = nifti_on_own_grid(path, settings or Settings.shipped())
+    return LabelMap(labels=labels, grid=grid)
+
+
 def _parts(path: Path, grid: Grid, frame_uid: str | None, settings: Settings) -> list[Part]:
     if not path.is_file():
         raise refusal(IDX_002, path=path.name, where=str(path))
@@ -150,7 +169,7 @@ def _check_frame(a: Attributes, wanted: str | None, sop_class: str) -> None:
         stated = {item.uid(0x30060024) for item in a.items(0x30060020) or ()}
     named = {uid for uid in stated if uid}
     if wanted is not None and named and wanted not in named:
-        raise refusal(MSK_002, where=a.name, uid=sorted(named)[0])
+        raise refusal(MSK_002, where=a.name, uid=min(named))
 
 
 def _taken(parts: Sequence[Part], *, want: str, label: str | None, name: str) -> list[Part]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netimg.errors import IDX_003, MSK_009, MSK_011, MSK_015
+from netimg.geometry import Grid
 from netimg.reading.masks.part import Part, cropped
 from netimg.reading.masks.place import CORNER_TOL, place
 from netimg.reading.problems import refusal
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netimg.arrays import LabelZYX
-    from netimg.geometry import Grid
     from netimg.settings import Settings
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -42,22 +43,59 @@ def nifti_labels(path: Path, grid: Grid, settings: Settings) -> LabelZYX:
     InputError
         IDX-003 not readable.
     """
+    labels, affine = _read(path, settings)
+    shape = (labels.shape[0], labels.shape[1], labels.shape[2])
+    placed: LabelZYX = place(shape, affine, grid, name=path.name).onto(labels, grid)
+    return placed
+
+
+def nifti_on_own_grid(path: Path, settings: Settings) -> tuple[LabelZYX, Grid]:
+    """Labels and the grid of a NIfTI file, axes turned to lie nearest to z, y, x."""
+    labels, affine = _read(path, settings)
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    share = np.abs(affine[:3, :3] / spacing)
+    best = max(
+        itertools.permutations(range(3)),
+        key=lambda axes: sum(
+            share[world, axis] for world, axis in zip((2, 1, 0), axes, strict=True)
+        ),
+    )
+    ends = np.array([[0, n - 1] for n in labels.shape])
+    corner, columns, turn = np.zeros(3), [], []
+    for world, axis in zip((2, 1, 0), best, strict=True):
+        flip = affine[world, axis] < 0
+        corner[axis] = ends[axis][1 if flip else 0]
+        columns.append(affine[:3, axis] / spacing[axis] * (-1 if flip else 1))
+        turn.append(slice(None, None, -1 if flip else 1))
+    origin = affine[:3, :3] @ corner + affine[:3, 3]
+    turned: LabelZYX = np.ascontiguousarray(np.transpose(labels, best)[tuple(turn)])
+    try:
+        rows = np.array(columns).T
+        grid = Grid(
+            shape=(turned.shape[0], turned.shape[1], turned.shape[2]),
+            spacing_mm=tuple(spacing[list(best)].tolist()),
+            origin_lps_mm=tuple(origin.tolist()),
+            directions=tuple(tuple(row) for row in rows.tolist()),
+        )
+    except ValueError as error:
+        raise refusal(MSK_009, where=f"{path.name}: {error}", how="does not say") from error
+    return turned, grid
+
+
+def _read(path: Path, settings: Settings) -> tuple[NDArray[np.uint16], NDArray[np.float64]]:
+    """Labels in file order, and the affine from their indices to LPS."""
     import nibabel as nib
 
     try:
         image: Any = nib.load(path)
-        header = image.header
-        _check_size(header, path.name, settings)
-        affine = _affine_ras(header, path.name)
+        _check_size(image.header, path.name, settings)
+        affine = _RAS_TO_LPS @ _affine_ras(image.header, path.name)
         values = np.asanyarray(image.dataobj)
     except (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError) as error:
         raise refusal(IDX_003, file=path.name, reason=str(error)) from error
-    values = values.reshape(values.shape[:3] + (1,) * (3 - values.ndim))
-    labels = whole_numbers(values, path.name)
-    shape = (labels.shape[0], labels.shape[1], labels.shape[2])
-    put = place(shape, _RAS_TO_LPS @ affine, grid, name=path.name)
-    placed: LabelZYX = put.onto(labels, grid)
-    return placed
+    if values.ndim != 3:
+        values = values.reshape(values.shape[:3] + (1,) * max(0, 3 - values.ndim))
+    return whole_numbers(values, path.name), affine
 
 
 def whole_numbers(values: NDArray[Any], name: str) -> NDArray[np.uint16]:
@@ -66,7 +104,8 @@ def whole_numbers(values: NDArray[Any], name: str) -> NDArray[np.uint16]:
         low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
         if low < 0 or high > _LARGEST_LABEL:
             raise refusal(MSK_011, where=name, value=float(low if low < 0 else high))
-        return values.astype(np.uint16)
+        labels: NDArray[np.uint16] = values.astype(np.uint16)
+        return labels
     rounded = np.rint(values)
     wrong = ~(np.abs(values - rounded) <= 1e-3) | (rounded < 0) | (rounded > _LARGEST_LABEL)
     if wrong.any():
