@@ -390,13 +390,22 @@ def _anatomy_on(series: Series, masks: Masks) -> Anatomy:
         note("segments", masks.segments)
     return anatomy_from_masks(
         grid,
-        liver=mask(masks.liver, "liver") if masks.liver else None,
+        liver=_as_mask(mask(masks.liver, "liver")) if masks.liver else None,
         lesions=join_lesions([mask(source, "lesion") for source in masks.lesions]),
         segments=segments,
         labels=labels,
         no_lesions=masks.no_lesions,
         origins=origins,
     )
+
+
+def _as_mask(found: Mask | LabelMap) -> Mask:
+    """Return one structure as a mask, whatever form the reader gave it."""
+    from netimg.volume import Mask
+
+    if isinstance(found, Mask):
+        return found
+    return Mask(voxels=found.labels > 0, grid=found.grid)
 
 
 def _judge(
@@ -458,7 +467,12 @@ def _manifest(
     if study.ct is not None and not request.masks.given:
         from netimg.segmentation.cards import load_card
 
-        weights = tuple(stage.sha256 for stage in load_card(model).stages)
+        card = load_card(
+            model,
+            settings["segmentation.model_folders"],
+            allow_test_only=settings["segmentation.allow_test_model"],
+        )
+        weights = tuple(stage.sha256 for stage in card.stages)
     used = [s for s in (study.ct, *study.pets) if s is not None]
     instances = sorted((i.sop_instance_uid, i.size_bytes) for s in used for i in s.instances)
     config = {

@@ -29,7 +29,12 @@ FILES = ("run.toml", "limits.toml", "segmentation.toml", "measurement.toml")
 """Shipped files that together are the settings."""
 
 _NOT_NUMBERS = ("reporting.", "resources.", "batch.", "limits.")
-_OTHER_VARIABLES = ("NETIMG_CONFIG", "NETIMG_MODELS", "NETIMG_ALLOW_TEST_MODEL", "NETIMG_CACHE")
+_CONFIG_VARIABLE = "NETIMG_CONFIG"
+_SHORT_VARIABLES = {
+    "NETIMG_MODELS": "segmentation.model_folders",
+    "NETIMG_ALLOW_TEST_MODEL": "segmentation.allow_test_model",
+}
+"""Variables with a name of their own; ``NETIMG_MODELS`` separates folders by a colon."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +82,7 @@ class Settings:
             unknown environment variable.
         """
         settings = cls.shipped()
-        named = config or os.environ.get("NETIMG_CONFIG")
+        named = config or os.environ.get(_CONFIG_VARIABLE)
         path = Path(named) if named else _user_file()
         if named or path.is_file():
             settings = settings.with_values(_flat(_read(path)), layer=str(path))
@@ -203,8 +208,9 @@ def _user_file() -> Path:
 def _environment(settings: Settings) -> dict[str, object]:
     found: dict[str, object] = {}
     by_name = {f"NETIMG_{k.upper().replace('.', '__')}": k for k in settings.values}
+    by_name |= _SHORT_VARIABLES
     for name, text in sorted(os.environ.items()):
-        if not name.startswith("NETIMG_") or name in _OTHER_VARIABLES:
+        if not name.startswith("NETIMG_") or name == _CONFIG_VARIABLE:
             continue
         if name not in by_name:
             near = difflib.get_close_matches(name, by_name, n=1)
@@ -214,5 +220,14 @@ def _environment(settings: Settings) -> dict[str, object]:
                 where="environment",
                 todo=f"Did you mean {near[0]}?" if near else "Unset it.",
             )
-        found[by_name[name]] = parse_value(text)
+        found[by_name[name]] = _short_value(name, text)
     return found
+
+
+def _short_value(name: str, text: str) -> object:
+    """Value of a variable: folders, a yes, or TOML."""
+    if name == "NETIMG_MODELS":
+        return [folder for folder in text.split(os.pathsep) if folder]
+    if name == "NETIMG_ALLOW_TEST_MODEL":
+        return text == "1"
+    return parse_value(text)

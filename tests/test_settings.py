@@ -67,3 +67,11 @@ def test_only_settings_that_can_change_a_number_change_the_hash() -> None:
 )
 def test_a_typed_value_is_toml_and_a_bare_word_is_text(text: str, value: object) -> None:
     assert parse_value(text) == value
+
+
+def test_two_variables_have_names_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETIMG_MODELS", "/a/models:/b/models")
+    monkeypatch.setenv("NETIMG_ALLOW_TEST_MODEL", "1")
+    settings = Settings.load()
+    assert settings["segmentation.model_folders"] == ["/a/models", "/b/models"]
+    assert settings["segmentation.allow_test_model"] is True

@@ -8,7 +8,7 @@ import typer
 
 from netimg.cli.common import command
 from netimg.cli.terminal import Terminal
-from netimg.errors import EXIT_NO
+from netimg.errors import EXIT_NO, MDL_001, ModelError
 
 
 def register(app: typer.Typer) -> None:
@@ -22,9 +22,11 @@ def register(app: typer.Typer) -> None:
 
 def list_models(terminal: Terminal) -> None:
     """List models."""
-    from netimg.segmentation.cards import card_summary, list_cards
+    from netimg.reporting.words.models import model_row
+    from netimg.segmentation.cards import list_cards
 
-    rows = [card_summary(card) for card in list_cards()]
+    settings = terminal.settings()
+    rows = [model_row(card.tree) for card in list_cards(settings["segmentation.model_folders"])]
     if terminal.json_wanted:
         terminal.document({"schema": "netimg.models/1", "models": rows})
         return
@@ -39,13 +41,19 @@ def info(
     id: Annotated[str, typer.Argument(help="Model id.", show_default=False)],  # noqa: A002  # the card's word
 ) -> None:
     """Show one card."""
+    from netimg.reporting.words.models import card_lines
     from netimg.segmentation.cards import load_card
 
-    card = load_card(id)
+    settings = terminal.settings()
+    card = load_card(
+        id,
+        settings["segmentation.model_folders"],
+        allow_test_only=settings["segmentation.allow_test_model"],
+    )
     if terminal.json_wanted:
         terminal.document({"schema": "netimg.models/1", "models": [card.tree]})
         return
-    for line in card.as_text():
+    for line in card_lines(card.tree):
         terminal.result(line)
 
 
@@ -54,16 +62,18 @@ def verify(
     id: Annotated[str | None, typer.Argument(help="Model id; default: all.")] = None,  # noqa: A002  # the card's word
 ) -> None:
     """Verify one model or all."""
-    from netimg.errors import NetimgError
-    from netimg.segmentation.cards import list_cards, verify_card
+    from netimg.segmentation.cards import list_cards, load_card, verify_card
 
-    names = [id] if id else [card.id for card in list_cards()]
+    settings = terminal.settings()
+    folders = settings["segmentation.model_folders"]
+    names = [id] if id else [card.id for card in list_cards(folders)]
+    allowed = bool(settings["segmentation.allow_test_model"])
     rows: list[dict[str, str]] = []
     for name in names:
         try:
-            checks = verify_card(name)
-        except NetimgError as error:
-            if id:
+            checks = verify_card(load_card(name, folders, allow_test_only=allowed))
+        except ModelError as error:
+            if error.code is MDL_001:
                 raise
             rows.append({"model": name, "status": "fail", "detail": str(error)})
         else:

@@ -163,5 +163,5 @@ def _explain_plan(terminal: Terminal, request: Request, settings: Settings) -> N
     if study.ct is None:
         what = "there is no CT in this study, so no network would run."
         raise UsageError(USE_001, what=what, todo="Leave --explain-plan out.")
-    for line in explain_plan(study.ct.grid, settings=settings):
-        terminal.result(line)
+    plan = explain_plan(study.ct.load(), settings=settings)
+    terminal.result(plan.explain())

@@ -122,8 +122,7 @@ class _Bar:
 def configure_log(path: Path | None, verbose: int) -> None:
     """Send netimg's log to a file (JSON lines, debug) or to stderr (-v info, -vv debug)."""
     root = logging.getLogger("netimg")
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
+    root.handlers.clear()
     if path is not None:
         stream = path.open("w", encoding="utf-8")
         handler: logging.Handler = logging.StreamHandler(stream)

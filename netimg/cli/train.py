@@ -48,11 +48,11 @@ def train(
     """Train, prepare or check."""
     from netimg import training
 
-    if recipe is None and resume is None:
-        what = "neither a config nor --resume was given."
+    if recipe is None and (resume is None or prepare or check_data):
+        what = "no config was given."
         raise UsageError(USE_001, what=what, todo="Name a config: netimg train CONFIG.")
     changes = dict(terminal.changes or {})
-    if check_data or prepare:
+    if recipe is not None and (check_data or prepare):
         action = training.check_data if check_data else training.prepare
         for line in action(recipe, cache=cache, changes=changes):
             terminal.result(line)
