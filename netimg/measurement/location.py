@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import edt
 import numpy as np
 
 from netimg.anatomy import SEGMENT_CODES
 from netimg.measurement.components import Box, box_of
+from netimg.measurement.distance import depth_mm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,8 +97,8 @@ class Surface:
         if box is None or organ[box].all():
             msg = "the organ has no surface inside the image"
             raise ValueError(msg)
-        inside = np.ascontiguousarray(organ[box])
-        depth = edt.edt(inside, anisotropy=spacing_mm, black_border=False, parallel=1)
+        inside = organ[box]
+        depth = depth_mm(inside, spacing_mm)
         points = _faces(inside, spacing_mm) + _corner_mm(box, spacing_mm)
         return cls(box, depth, points, spacing_mm)
 
@@ -113,11 +113,11 @@ class Surface:
         ValueError
             If the structure has no voxel in the box.
         """
-        inside = np.ascontiguousarray(structure[box])
+        inside = structure[box]
         if not inside.any():
             msg = "the structure does not reach the box"
             raise ValueError(msg)
-        depth = edt.edt(~inside, anisotropy=spacing_mm, black_border=False, parallel=1)
+        depth = depth_mm(~inside, spacing_mm)
         points = _faces(inside, spacing_mm) + _corner_mm(box, spacing_mm)
         return cls(box, depth, points, spacing_mm)
 

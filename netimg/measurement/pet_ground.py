@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import edt
 import numpy as np
 
 from netimg.measurement.components import Box, box_of, boxes_of, widened
+from netimg.measurement.distance import depth_mm
 from netimg.sampling import covered_fraction
 from netimg.study import TracerClass
 from netimg.volume import Mask, Quantity
@@ -138,7 +138,7 @@ def grown(mask: MaskZYX, grid: Grid, margin_mm: float) -> MaskZYX:
     box = box_of(mask, voxels_of(margin_mm, grid))
     wide = np.zeros(mask.shape, dtype=np.bool_)
     if box is not None:
-        away = edt.edt(~mask[box], anisotropy=grid.spacing_mm, black_border=False, parallel=1)
+        away = depth_mm(~mask[box], grid.spacing_mm)
         wide[box] = away <= margin_mm
     return wide
 
@@ -211,27 +211,17 @@ def search_region(ground: PetGround, number: int) -> tuple[MaskZYX, Box]:
     )
     own[inner] = core.mask
     spacing = ground.grid.spacing_mm
-    away = edt.edt(~own, anisotropy=spacing, black_border=False, parallel=1)
+    away = depth_mm(~own, spacing)
     region: MaskZYX = away <= margin
     owner = ground.owner[box]
     others = (owner != 0) & (owner != number)
     if others.any():
-        lower = edt.edt(~(others & (owner < number)), anisotropy=spacing, black_border=False)
-        higher = edt.edt(~(others & (owner > number)), anisotropy=spacing, black_border=False)
+        lower = depth_mm(~(others & (owner < number)), spacing)
+        higher = depth_mm(~(others & (owner > number)), spacing)
         region &= (away < lower) & (away <= higher) & ~others
     if ground.liver is not None:
-        region &= _near_liver(ground.liver[box], spacing, ground.number("pet_liver_margin_mm"))
+        reach = ground.number("pet_liver_margin_mm")
+        region &= depth_mm(~ground.liver[box], spacing) <= reach
     if ground.kept_off is not None:
         region &= ~ground.kept_off[box]
     return region | own, box
-
-
-def _near_liver(
-    liver: MaskZYX, spacing_mm: tuple[float, float, float], margin_mm: float
-) -> MaskZYX:
-    """Voxels within a margin of the liver, seen on a crop that reaches further than the margin."""
-    near: MaskZYX = (
-        edt.edt(np.ascontiguousarray(~liver), anisotropy=spacing_mm, black_border=False)
-        <= margin_mm
-    )
-    return near

@@ -10,13 +10,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import edt
 import numpy as np
 
 from netimg.finding import Finding, Scope
 from netimg.flag import Flag, Severity
 from netimg.measurement.catalogue import measured
 from netimg.measurement.components import box_of
+from netimg.measurement.distance import depth_mm
 from netimg.measurement.intensity import Statistics, statistics
 from netimg.measurement.location import segment_table
 from netimg.measurement.pet_ground import PetGround, grown, on_pet
@@ -79,9 +79,7 @@ def liver_sphere(free: MaskZYX, right: MaskZYX, grid: Grid, *, diameter_mm: floa
     if box is None or not (free & right).any():
         return nowhere
     depth = np.zeros(free.shape, dtype=np.float32)
-    depth[box] = edt.edt(
-        np.ascontiguousarray(free[box]), anisotropy=grid.spacing_mm, black_border=True, parallel=1
-    )
+    depth[box] = depth_mm(free[box], grid.spacing_mm, border=True)
     depth[~right] = 0.0
     best = int(np.argmax(depth.round(3)))
     z, y, x = (int(i) for i in np.unravel_index(best, depth.shape))
@@ -290,13 +288,12 @@ def _blood_pool(
     return _reference(ground, suv[cylinder]), flags
 
 
-def _inside(mask: MaskZYX, grid: Grid, depth_mm: float) -> MaskZYX | None:
-    """Voxels at least ``depth_mm`` from the nearest voxel outside; None where there are none."""
+def _inside(mask: MaskZYX, grid: Grid, deep_mm: float) -> MaskZYX | None:
+    """Voxels at least ``deep_mm`` from the nearest voxel outside; None where there are none."""
     box = box_of(mask, (1, 1, 1))
     if box is None:
         return None
-    part = np.ascontiguousarray(mask[box])
-    deep = edt.edt(part, anisotropy=grid.spacing_mm, black_border=False, parallel=1) >= depth_mm
+    deep = depth_mm(mask[box], grid.spacing_mm) >= deep_mm
     if not deep.any():
         return None
     inner = np.zeros(mask.shape, dtype=np.bool_)

@@ -115,7 +115,7 @@ def _ground(anatomy: Anatomy, series: Series, on: str, settings: Settings) -> Gr
             capsule.depth_mm,
             anatomy.lesion_labels.labels[capsule.box],
             grid.spacing_mm,
-            depth_mm=float(settings["measurement.tumour_free_depth_mm"]),
+            deep_mm=float(settings["measurement.tumour_free_depth_mm"]),
             gap_mm=float(settings["measurement.tumour_free_lesion_gap_mm"]),
         )
         vessels = _organs(anatomy, tuple(_VESSELS.values()))
