@@ -20,17 +20,15 @@ from netimg.errors import (
     IDX_020,
     SEL_011,
     SEL_018,
-    USE_003,
-    USE_005,
     InputError,
     NothingUsable,
-    UsageError,
 )
 from netimg.progress import Progress, silent
 from netimg.reading.choose import by_token, choose_ct, choose_pets, not_there
 from netimg.reading.ct import read_ct, typed_phase
 from netimg.reading.draft import Draft, drafts
 from netimg.reading.index import Index, index, kind_of
+from netimg.reading.listing import FoundStudy, find_studies, listed, pick
 from netimg.reading.pair import pair, same_person
 from netimg.reading.person import patient_of, study_header
 from netimg.reading.pet import is_attenuation_corrected, read_pet
@@ -40,10 +38,10 @@ from netimg.settings import Settings
 from netimg.study import Phase, Series, SetAside, Study
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from netimg.flag import Flag
     from netimg.reading.headers import Header
+
+__all__ = ["FoundStudy", "find_studies", "open_study", "survey_study"]
 
 log = logging.getLogger(__name__)
 
@@ -57,39 +55,6 @@ SUV_KEYS = (
 
 OTHER_KEYS = ("phase", "tracer", "patient", "suv_norm", "suv_policy")
 """Overrides that choose and name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundStudy:
-    """One examination below a path: what `batch` and `--study` list.
-
-    ``folder`` is the deepest folder (or the zip) that holds all its images, relative to the path
-    ("" for the path itself); ``counts`` the number of images by kind, ``instances`` their SOP
-    Instance UIDs and sizes in bytes.
-    """
-
-    number: int
-    uid: str
-    label: str
-    folder: str
-    date: dt.date | None
-    counts: Mapping[str, int]
-    instances: tuple[tuple[str, int], ...]
-
-
-def find_studies(
-    path: str | Path, *, settings: Settings | None = None, progress: Progress = silent
-) -> tuple[FoundStudy, ...]:
-    """Every examination with CT or PET images below a path, by date and UID.
-
-    Raises
-    ------
-    InputError
-        IDX-001, IDX-002, IDX-009.
-    """
-    root = Path(path)
-    found = index(root, settings or Settings.shipped(), progress=progress)
-    return _listed(found, root)
 
 
 def open_study(
@@ -161,7 +126,7 @@ def survey_study(
     settings = settings or Settings.shipped()
     root = Path(path)
     found = index(root, settings, progress=progress)
-    uid = _pick(_listed(found, root), study)
+    uid = pick(listed(found, root), study)
     return _Reading(root, found, uid, dict(overrides), settings).study(ct=ct, pet=pet)
 
 
@@ -361,79 +326,6 @@ def _with_phase(series: Series, overrides: Mapping[str, object], asked: Series |
     if "phase" not in overrides or asked is None or series.uid != asked.uid:
         return series
     return replace(series, **typed_phase(series, str(overrides["phase"])))  # type: ignore[arg-type]  # fields of Series
-
-
-def _listed(found: Index, root: Path) -> tuple[FoundStudy, ...]:
-    groups: dict[str, list[Header]] = {}
-    for header in found.images:
-        groups.setdefault(header.study_uid, []).append(header)
-    heads = {uid: study_header(own) for uid, own in groups.items()}
-
-    def place(uid: str) -> tuple[str, str, str]:
-        return str(heads[uid].date or ""), str(heads[uid].time or ""), uid
-
-    listed = []
-    for number, uid in enumerate(sorted(groups, key=place), start=1):
-        own = groups[uid]
-        folder = _folder(own, root)
-        listed.append(
-            FoundStudy(
-                number=number,
-                uid=uid,
-                label=_label(folder, root, heads, uid),
-                folder="" if folder == root else str(folder.relative_to(root)),
-                date=heads[uid].date,
-                counts=dict(Counter(kind_of(h.sop_class)[1].upper() for h in own)),
-                instances=tuple((h.sop_instance, h.file.size) for h in own),
-            )
-        )
-    return tuple(listed)
-
-
-def _label(folder: Path, root: Path, heads: Mapping[str, object], uid: str) -> str:
-    """Name of a study from its folder: the first folder below the input that is its own."""
-    if folder == root or folder.is_file():
-        name = folder.stem if folder.is_file() else folder.resolve().name
-        return name if len(heads) == 1 else f"{name}-{uid[-8:]}"
-    return folder.relative_to(root).parts[0]
-
-
-def _folder(own: Sequence[Header], root: Path) -> Path:
-    """Deepest folder (or the archive) that holds all images of a study."""
-    if own[0].file.member is not None:
-        return own[0].file.path
-    parents = {str(h.file.path.parent) for h in own}
-    return root if root.is_file() else Path(os.path.commonpath(parents))
-
-
-def _pick(listed: Sequence[FoundStudy], asked: str | None) -> str:
-    """UID of the study to read; empty where there are no images at all."""
-    if asked is not None:
-        for one in listed:
-            if asked in (one.uid, str(one.number), one.label) or (
-                len(asked) >= 8 and one.uid.startswith(asked)
-            ):
-                return one.uid
-        raise UsageError(
-            USE_005, what=f"there is no study {asked!r}. Present: {_list(listed)}.",
-            todo="Give the UID or the number of one of them.",
-        )  # fmt: skip
-    if len(listed) > 1:
-        raise UsageError(
-            USE_003,
-            what=f"{len(listed)} studies: {_list(listed)}.",
-            todo="Choose one with --study N or --study UID, or use `netimg batch`.",
-        )
-    return listed[0].uid if listed else ""
-
-
-def _list(listed: Sequence[FoundStudy]) -> str:
-    def line(one: FoundStudy) -> str:
-        kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(one.counts.items()))
-        return f"{one.number} {one.label} ({one.date or 'no date'}; {kinds}) {one.uid}"
-
-    text = "; ".join(line(one) for one in listed[:10])
-    return text if len(listed) <= 10 else f"{text}; and {len(listed) - 10} more"
 
 
 def _nothing(study: Study) -> NothingUsable:

@@ -75,7 +75,7 @@ def nifti_on_own_grid(path: Path, settings: Settings) -> tuple[LabelZYX, Grid]:
             shape=(turned.shape[0], turned.shape[1], turned.shape[2]),
             spacing_mm=tuple(spacing[list(best)].tolist()),
             origin_lps_mm=tuple(origin.tolist()),
-            directions=tuple(tuple(row) for row in rows.tolist()),
+            directions=(tuple(rows[0]), tuple(rows[1]), tuple(rows[2])),
         )
     except ValueError as error:
         raise refusal(MSK_009, where=f"{path.name}: {error}", how="does not say") from error
@@ -110,7 +110,8 @@ def whole_numbers(values: NDArray[Any], name: str) -> NDArray[np.uint16]:
     wrong = ~(np.abs(values - rounded) <= 1e-3) | (rounded < 0) | (rounded > _LARGEST_LABEL)
     if wrong.any():
         raise refusal(MSK_011, where=name, value=float(values[wrong][0]))
-    return rounded.astype(np.uint16)
+    whole: NDArray[np.uint16] = rounded.astype(np.uint16)
+    return whole
 
 
 def _check_size(header: Any, name: str, settings: Settings) -> None:  # noqa: ANN401  # nibabel's

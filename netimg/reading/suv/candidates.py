@@ -108,10 +108,16 @@ def explicit(slices: Sequence[PetSlice], times: Times, notes: Notes) -> dict[str
     return {name: _near_scan(moment, name, times, notes) for name, moment in found.items()}
 
 
-def backcomputed(times: Times, half_life_s: float, *, ge: bool) -> tuple[dt.datetime, ...] | None:
-    """Reference per slice from acquisition and frame times; None where a slice lacks one."""
+def backcomputed(
+    times: Times, half_life_s: float, *, ge: bool, zero_is_start: bool = True
+) -> tuple[dt.datetime, ...] | None:
+    """Reference per slice from acquisition and frame times; None where a slice lacks one.
+
+    ``ge``: frame references count to the start of the frame. ``zero_is_start``: where they are 0
+    in all slices they say nothing, and the acquisition is the reference.
+    """
     moments = []
-    zero = all(value == 0 for value in times.frame_reference_s)
+    zero = zero_is_start and all(value == 0 for value in times.frame_reference_s)
     for start, offset, frame in zip(
         times.acquisitions, times.frame_reference_s, times.frame_s, strict=True
     ):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netimg.errors import SUVError
-    from netimg.reading.suv.resolve import SuvResult
+    from netimg.reading.suv.result import SuvResult
 
 
 def record(result: SuvResult) -> SuvRecord:

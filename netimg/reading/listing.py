@@ -1,0 +1,139 @@
+"""Which examinations lie below a path, and which of them is meant."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netimg.errors import USE_003, USE_005, UsageError
+from netimg.progress import Progress, silent
+from netimg.reading.index import Index, index, kind_of
+from netimg.reading.person import study_header
+from netimg.settings import Settings
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+
+    from netimg.reading.headers import Header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundStudy:
+    """One examination below a path: what `batch` and `--study` list.
+
+    ``folder`` is the deepest folder (or the zip) that holds all its images, relative to the path
+    ("" for the path itself); ``counts`` the number of images by kind, ``instances`` their SOP
+    Instance UIDs and sizes in bytes, ``key`` 16 hex digits over the UIDs and sizes.
+    """
+
+    number: int
+    uid: str
+    key: str
+    label: str
+    folder: str
+    date: dt.date | None
+    counts: Mapping[str, int]
+    instances: tuple[tuple[str, int], ...]
+
+
+def find_studies(
+    path: str | Path, *, settings: Settings | None = None, progress: Progress = silent
+) -> tuple[FoundStudy, ...]:
+    """Every examination with CT or PET images below a path, by date and UID.
+
+    Raises
+    ------
+    InputError
+        IDX-001, IDX-002, IDX-009.
+    """
+    root = Path(path)
+    found = index(root, settings or Settings.shipped(), progress=progress)
+    return listed(found, root)
+
+
+def listed(found: Index, root: Path) -> tuple[FoundStudy, ...]:
+    """Studies with CT or PET images of an index, by date and UID."""
+    groups: dict[str, list[Header]] = {}
+    for header in found.images:
+        groups.setdefault(header.study_uid, []).append(header)
+    heads = {uid: study_header(own) for uid, own in groups.items()}
+
+    def place(uid: str) -> tuple[str, str, str]:
+        return str(heads[uid].date or ""), str(heads[uid].time or ""), uid
+
+    result = []
+    for number, uid in enumerate(sorted(groups, key=place), start=1):
+        own = groups[uid]
+        folder = _folder(own, root)
+        result.append(
+            FoundStudy(
+                number=number,
+                uid=uid,
+                key=_key(uid, own),
+                label=_label(folder, root, heads, uid),
+                folder="" if folder == root else str(folder.relative_to(root)),
+                date=heads[uid].date,
+                counts=dict(Counter(kind_of(h.sop_class)[1].upper() for h in own)),
+                instances=tuple((h.sop_instance, h.file.size) for h in own),
+            )
+        )
+    return tuple(result)
+
+
+def _key(uid: str, own: Sequence[Header]) -> str:
+    """First digits of SHA-256 over the study's UID and its images' UIDs and sizes."""
+    digest = hashlib.sha256(uid.encode())
+    for instance, size in sorted((h.sop_instance, h.file.size) for h in own):
+        digest.update(f"\n{instance} {size}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _label(folder: Path, root: Path, heads: Mapping[str, object], uid: str) -> str:
+    """Name of a study from its folder: the first folder below the input that is its own."""
+    if folder == root or folder.is_file():
+        name = folder.stem if folder.is_file() else folder.resolve().name
+        return name if len(heads) == 1 else f"{name}-{uid[-8:]}"
+    return folder.relative_to(root).parts[0]
+
+
+def _folder(own: Sequence[Header], root: Path) -> Path:
+    """Deepest folder (or the archive) that holds all images of a study."""
+    if own[0].file.member is not None:
+        return own[0].file.path
+    parents = {str(h.file.path.parent) for h in own}
+    return root if root.is_file() else Path(os.path.commonpath(parents))
+
+
+def pick(present: Sequence[FoundStudy], asked: str | None) -> str:
+    """UID of the study to read; empty where there are no images at all."""
+    if asked is not None:
+        for one in present:
+            if asked in (one.uid, str(one.number), one.label) or (
+                len(asked) >= 8 and one.uid.startswith(asked)
+            ):
+                return one.uid
+        raise UsageError(
+            USE_005, what=f"there is no study {asked!r}. Present: {_list(present)}.",
+            todo="Give the UID or the number of one of them.",
+        )  # fmt: skip
+    if len(present) > 1:
+        raise UsageError(
+            USE_003,
+            what=f"{len(present)} studies: {_list(present)}.",
+            todo="Choose one with --study N or --study UID, or use `netimg batch`.",
+        )
+    return present[0].uid if present else ""
+
+
+def _list(present: Sequence[FoundStudy]) -> str:
+    def line(one: FoundStudy) -> str:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(one.counts.items()))
+        return f"{one.number} {one.label} ({one.date or 'no date'}; {kinds}) {one.uid}"
+
+    text = "; ".join(line(one) for one in present[:10])
+    return text if len(present) <= 10 else f"{text}; and {len(present) - 10} more"

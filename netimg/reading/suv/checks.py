@@ -1,0 +1,117 @@
+"""What must hold before any path of a unit is taken: the first failure wins."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from netimg.errors import (
+    PIX_005,
+    PIX_013,
+    SUV_003,
+    SUV_009,
+    SUV_010,
+    SUV_011,
+    SUV_025,
+    SUV_027,
+    SUV_033,
+    SUV_034,
+    SUVError,
+)
+from netimg.reading.problems import refusal, sentence
+from netimg.reading.suv import norms, units
+from netimg.reading.suv.text import decimal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netimg.reading.suv.header import PetSlice
+    from netimg.reading.suv.notes import Notes
+
+_DECAYS = ("START", "ADMIN", "NONE")
+
+_ALIKE: dict[str, Callable[[PetSlice], object]] = {
+    "units": lambda part: part.units,
+    "SUV type": lambda part: part.suv_type,
+    "decay correction": lambda part: part.decay_correction,
+    "corrections": lambda part: tuple(sorted(part.corrected_image or ())),
+    "weight": lambda part: part.weight,
+    "activity or nuclide": lambda part: tuple(
+        (item.dose, item.half_life, item.nuclide_code, item.tracer)
+        for item in part.injections or ()
+    ),
+}
+"""What a series has once."""
+
+
+def check_equal(slices: Sequence[PetSlice]) -> None:
+    """Refuse slices that differ in what a series has once (SUV-025)."""
+    for attribute, value in _ALIKE.items():
+        if len({value(part) for part in slices}) > 1:
+            raise refusal(SUV_025, attribute=attribute)
+
+
+def check_scale(slices: Sequence[PetSlice], policy: str, notes: Notes, *, allowed: bool) -> None:
+    """Refuse a slope that is absent or not positive, and an intercept that is not 0."""
+    for index, part in enumerate(slices, start=1):
+        slope = decimal(part.slope, "rescale slope (0028,1053)")
+        if slope is None:
+            raise SUVError(PIX_005, what=sentence("PIX-005", series="the series"))
+        if slope <= 0 or not math.isfinite(slope):
+            raise SUVError(PIX_013, what=sentence("PIX-013", slice=index, slope=slope))
+        intercept = decimal(part.intercept, "rescale intercept (0028,1052)") or 0.0
+        if intercept != 0.0:
+            if policy != "qiba" and not allowed:
+                raise refusal(SUV_033, intercept=intercept)
+            notes.add("SUV-033/note", intercept=intercept)
+
+
+def check_units(first: PetSlice, policy: str) -> None:
+    """Refuse units without a way to SUV, and an SUV type that does not fit them."""
+    unit = (first.units or "").strip().upper()
+    kind = (first.suv_type or "").strip().upper()
+    philips = "PHILIPS" in (first.manufacturer or "").upper()
+    philips = philips or first.philips_suv_factor is not None
+    known = {"BQML", *units.STORED_SUV} | ({"CNTS"} if philips else set())
+    if policy == "ibsi":
+        known.add("CPS")
+    if unit not in known:
+        raise refusal(SUV_003, units=unit or "no unit that is said")
+    fits = {"GML": {"", *norms.BY_TYPE} - {"BSA"}, "CM2ML": {"", "BSA"}}.get(unit)
+    if fits is not None and kind not in fits:
+        raise refusal(SUV_034, type=kind, units=unit)
+
+
+def check_corrections(first: PetSlice, policy: str, notes: Notes) -> None:
+    """Attenuation and decay, and whether both fields of decay agree."""
+    stored = (first.units or "").strip().upper() in units.STORED_SUV
+    if first.enhanced:
+        if (first.attenuation_corrected or "").strip().upper() != "YES":
+            raise refusal(SUV_010)
+    elif first.corrected_image is None:
+        if not stored:
+            raise refusal(SUV_027)
+        notes.add("SUV-027/note")
+    elif "ATTN" not in {c.upper() for c in first.corrected_image}:
+        raise refusal(SUV_010)
+    decay = decay_of(first)
+    if stored:
+        return
+    if decay not in _DECAYS or (policy == "qiba" and decay != "START"):
+        raise refusal(SUV_009, value=decay or "not said", policy=policy)
+    if first.enhanced:
+        return
+    corrections = {c.upper() for c in first.corrected_image or ()}
+    wrong = {"START": "DECY" not in corrections, "NONE": "DECY" in corrections}.get(decay, False)
+    if wrong:
+        listed = ", ".join(sorted(corrections))
+        raise refusal(SUV_011, value=decay, list=listed)
+
+
+def decay_of(first: PetSlice) -> str:
+    """START, ADMIN or NONE; an enhanced object says YES or NO instead."""
+    stated = (first.decay_correction or "").strip().upper()
+    if first.enhanced and not stated:
+        answer = (first.decay_corrected or "").strip().upper()
+        return {"YES": "START", "NO": "NONE"}.get(answer, "")
+    return stated

@@ -1,0 +1,297 @@
+"""From the units of the values to one factor per slice: a path for each kind of unit."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from netimg.errors import (
+    SUV_026,
+    SUV_028,
+    SUV_029,
+    SUV_030,
+    SUV_031,
+    SUV_038,
+    SUVError,
+)  # fmt: skip
+from netimg.reading.problems import refusal
+from netimg.reading.suv import administration, candidates, norms, nuclide, reference, units
+from netimg.reading.suv.checks import decay_of
+from netimg.reading.suv.decay import decayed, frame_gain
+from netimg.reading.suv.job import body_of, case_of
+from netimg.reading.suv.result import SuvResult
+from netimg.reading.suv.text import decimal
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from netimg.reading.suv.candidates import Times
+    from netimg.reading.suv.header import Private
+    from netimg.reading.suv.job import Case, Job
+
+_PHILIPS_NOTE_PCT, _PHILIPS_LIMIT_PCT = 1.0, 10.0
+_SPECT_NOTE, _SPECT_LIMIT = 0.01, 0.05
+
+
+def by_unit(job: Job) -> SuvResult:
+    """Factors of a job whose headers passed the checks."""
+    if job.unit in units.STORED_SUV:
+        return stored_suv(job)
+    if job.unit == "CNTS":
+        return counts(job)
+    if job.unit == "CPS":
+        return activity(job, "CPS", scale=_per_ml(job))
+    return activity(job, "BQML")
+
+
+def stored_suv(job: Job) -> SuvResult:
+    """Values that are SUV already, brought back to body weight."""
+    stated = (job.first.suv_type or "").strip().upper()
+    kind = "BSA" if job.unit == "CM2ML" else stated or "BW"
+    job.notes.add("SUV-019", type=kind)
+    if job.unit == "GML" and not stated:
+        job.notes.add("SUV-048")
+    factor, kg = 1.0, None
+    if kind != "BW":
+        body = body_of(job)
+        kg = body.weight_kg
+        factor = 1.0 / norms.ratio(norms.BY_TYPE[kind], body, job.notes)
+    path = f"{job.unit} {kind}"
+    factors = (factor,) * len(job.slices)
+    return _result(job, factors, unit_path=path, method="stored_suv", weight_kg=kg)
+
+
+def counts(job: Job) -> SuvResult:
+    """Philips counts: the scanner's own factors."""
+    first = job.first
+    suv = _positive(first.philips_suv_factor, "SUV factor (7053,xx00)")
+    own = _positive(first.philips_activity_factor, "activity factor (7053,xx09)")
+    for private in (first.philips_suv_factor, first.philips_activity_factor):
+        if private is not None and not private.creator_present:
+            job.notes.add("SUV-049")
+    if suv and decay_of(first) != "NONE":
+        job.notes.add("SUV-018", name="Philips SUV factor")
+        if own:
+            _compare(job, suv, own)
+        factors = (suv,) * len(job.slices)
+        return _result(job, factors, unit_path="CNTS, SUV factor", method="philips_suv_factor")
+    if own:
+        job.notes.add("SUV-018", name="Philips activity factor")
+        return activity(job, "CNTS, activity factor", scale=own)
+    raise refusal(SUV_031)
+
+
+def activity(job: Job, path: str, *, scale: float = 1.0) -> SuvResult:
+    """Values in Bq/mL after ``scale``: weight, dose, half-life and times decide."""
+    case = case_of(job)
+    decay = decay_of(job.first)
+    if decay == "ADMIN":
+        return _to_injection(job, case, path, scale)
+    if decay == "NONE":
+        return _as_acquired(job, case, path, scale)
+    return _to_start(job, case, path, scale)
+
+
+def _to_injection(job: Job, case: Case, path: str, scale: float) -> SuvResult:
+    """Values decay-corrected to the injection: the dose is not decayed."""
+    factor = 1000.0 * case.kg / case.dose_bq * scale
+    relative: dict[str, float] = {"as_stated": 1.0}
+    moment = None
+    if not nuclide.gives_positrons(case.nuclide) and _never_decayed(job):
+        # SPECT consoles write ADMIN and leave the values as acquired, or the other way round.
+        times = candidates.times_of(job.slices)
+        moment = _administered(job, case, times)
+        gain = _gains(case, times, moment)[0]
+        relative["as_acquired"] = gain
+        off = abs(gain - 1.0)
+        a, b = "decay correction ADMIN", "decay factor 1"
+        if off > _SPECT_LIMIT:
+            raise refusal(SUV_029, a=a, b=b, percent=100.0 * off)
+        if off > _SPECT_NOTE:
+            taken = "the stated correction to the injection"
+            job.notes.add("SUV-029/note", a=a, b=b, percent=100.0 * off, taken=taken)
+    return _result(
+        job,
+        (factor,) * len(job.slices),
+        unit_path=path,
+        method="admin",
+        case=case,
+        relative=relative,
+        administered_at=moment,
+    )
+
+
+def _as_acquired(job: Job, case: Case, path: str, scale: float) -> SuvResult:
+    """Values not decay-corrected: one factor per slice."""
+    times = candidates.times_of(job.slices)
+    moment = _administered(job, case, times)
+    factors = tuple(
+        1000.0 * case.kg / case.dose_bq * gain * scale for gain in _gains(case, times, moment)
+    )
+    earliest = times.earliest
+    return _result(
+        job,
+        factors,
+        unit_path=path,
+        method="none_forward",
+        case=case,
+        administered_at=moment,
+        uptake_s=(earliest - moment).total_seconds() if earliest else None,
+    )
+
+
+def _to_start(job: Job, case: Case, path: str, scale: float) -> SuvResult:
+    """Values decay-corrected to the start of the scan: the dose is decayed to there."""
+    times = candidates.times_of(job.slices)
+    given = _recorded(job, case, times)
+    found = reference.gather(job, case, times, given)
+    chosen = reference.choose(job, case, times, found)
+    moment = administration.settle(
+        given,
+        chosen.at,
+        half_life_s=case.half_life_s,
+        nuclide=case.nuclide,
+        notes=job.notes,
+        repair=job.repair,
+    )
+    points = chosen.per_slice or (chosen.at,) * len(job.slices)
+    left = [decayed((p - moment).total_seconds(), case.half_life_s) for p in points]
+    return _result(
+        job,
+        tuple(1000.0 * case.kg / (case.dose_bq * share) * scale for share in left),
+        unit_path=path,
+        method=chosen.method,
+        case=case,
+        administered_at=moment,
+        reference_at=chosen.at,
+        uptake_s=(chosen.at - moment).total_seconds(),
+        candidates=found,
+        relative={
+            name: math.exp2((at - chosen.at).total_seconds() / case.half_life_s)
+            for name, at in found.items()
+        },
+    )
+
+
+def _never_decayed(job: Job) -> bool:
+    """Whether every slice says that its values were left as acquired (decay factor 1)."""
+    tag = "decay factor (0054,1321)"
+    return all(decimal(part.decay_factor, tag) == 1.0 for part in job.slices)
+
+
+def _gains(case: Case, times: Times, moment: dt.datetime) -> list[float]:
+    """Per slice: activity at injection over the mean activity during the frame."""
+    gains = []
+    for start, frame in zip(times.acquisitions, times.frame_s, strict=True):
+        if start is None:
+            raise refusal(SUV_028)
+        if frame is None:
+            raise refusal(SUV_030)
+        elapsed = (start - moment).total_seconds()
+        gains.append(frame_gain(frame, case.half_life_s) / decayed(elapsed, case.half_life_s))
+    return gains
+
+
+def _recorded(job: Job, case: Case, times: Times) -> administration.Administration:
+    """Injection time as the header (or a person) has it."""
+    return administration.read(
+        case.injection,
+        half_life_s=case.half_life_s,
+        offset=job.first.timezone,
+        scan=times.earliest or times.series,
+        notes=job.notes,
+    )
+
+
+def _administered(job: Job, case: Case, times: Times) -> dt.datetime:
+    """Injection as an instant before the earliest acquisition."""
+    given = _recorded(job, case, times)
+    if times.earliest is None:
+        raise refusal(SUV_028)
+    return administration.settle(
+        given,
+        times.earliest,
+        half_life_s=case.half_life_s,
+        nuclide=case.nuclide,
+        notes=job.notes,
+        repair=job.repair,
+    )
+
+
+def _compare(job: Job, suv: float, own: float) -> None:
+    """Own calculation beside the scanner's SUV factor, where one can be made."""
+    try:
+        mine = activity(job.aside(), "CNTS", scale=own).factors[0]
+    except SUVError:
+        return
+    percent = abs(mine / suv - 1.0) * 100.0
+    if percent > _PHILIPS_LIMIT_PCT:
+        raise refusal(SUV_026, percent=percent)
+    if percent > _PHILIPS_NOTE_PCT:
+        job.notes.add("SUV-026/note", percent=percent)
+
+
+def _per_ml(job: Job) -> float:
+    """Bq/mL per count and second (policy ``ibsi``)."""
+    if "DCAL" in {c.upper() for c in job.first.corrected_image or ()}:
+        parts = (job.first.pixel_spacing or "").split("\\")
+        sides = [decimal(part, "pixel spacing (0028,0030)") for part in parts]
+        sides.append(decimal(job.first.thickness, "slice thickness (0018,0050)"))
+        known = [side for side in sides if side]
+        if len(known) == 3:
+            return 1000.0 / math.prod(known)
+        raise refusal(SUV_038)
+    factor = decimal(job.first.calibration_factor, "calibration factor (0054,1322)")
+    if not factor or factor < 0:
+        raise refusal(SUV_038)
+    return factor
+
+
+def _positive(private: Private | None, tag: str) -> float | None:
+    """A Philips factor above 0; 0 means not usable."""
+    value = decimal(private.text, tag) if private is not None else None
+    return value if value and value > 0 else None
+
+
+def _ratios(job: Job) -> dict[str, float]:
+    """Ratio of every norm that can be had; the one asked for must."""
+    ratios = {"bw": 1.0}
+    if job.norm != "bw":
+        ratios[job.norm] = norms.ratio(job.norm, body_of(job), job.notes)
+    quiet = job.aside()
+    for name in norms.NORMS:
+        if name not in ratios:
+            try:
+                ratios[name] = norms.ratio(name, body_of(quiet), quiet.notes)
+            except SUVError:
+                continue
+    return {name: ratios[name] for name in norms.NORMS if name in ratios}
+
+
+def _result(
+    job: Job,
+    factors: tuple[float, ...],
+    *,
+    case: Case | None = None,
+    **known: Any,  # noqa: ANN401  # fields of SuvResult
+) -> SuvResult:
+    """Everything gathered, as a result."""
+    ratios = _ratios(job)
+    if case is not None:
+        known |= {
+            "weight_kg": case.kg,
+            "dose_bq": case.dose_bq,
+            "half_life_s": case.half_life_s,
+            "nuclide": case.nuclide,
+        }
+        if known.get("uptake_s") is not None:
+            known["decayed_dose_bq"] = case.dose_bq * decayed(known["uptake_s"], case.half_life_s)
+    return SuvResult(
+        factors=factors,
+        norm=job.norm,
+        norm_ratios=ratios,
+        policy=job.policy,
+        notes=tuple(job.notes.flags),
+        typed=dict(job.typed),
+        **known,
+    )

@@ -1,0 +1,88 @@
+"""To which time the values were decay-corrected, by policy."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from netimg.errors import SUV_028, SUV_030
+from netimg.reading.problems import refusal
+from netimg.reading.suv import candidates
+from netimg.reading.suv.candidates import Reference
+from netimg.reading.suv.text import stamp
+
+if TYPE_CHECKING:
+    from netimg.reading.suv.administration import Administration
+    from netimg.reading.suv.candidates import Times
+    from netimg.reading.suv.job import Case, Job
+
+
+def gather(job: Job, case: Case, times: Times, given: Administration) -> dict[str, dt.datetime]:
+    """Every decay reference that could be right, by name."""
+    found = candidates.explicit(job.slices, times, job.notes)
+    if times.series is not None:
+        found["series_datetime"] = times.series
+    shared = candidates.common(candidates.backcomputed(times, case.half_life_s, ge=times.ge))
+    if shared is not None:
+        found["backcomputed"] = shared
+    near = times.series or times.earliest
+    if job.unit == "BQML" and near is not None:
+        ratio = candidates.philips_ratio(
+            job.slices,
+            administered=given.moment or given.before(near),
+            dose_bq=case.dose_bq,
+            weight_kg=case.kg,
+            half_life_s=case.half_life_s,
+        )
+        if ratio is not None:
+            found["philips_ratio"] = ratio
+    if times.earliest is not None:
+        found["earliest_acquisition"] = times.earliest
+    return found
+
+
+def choose(job: Job, case: Case, times: Times, found: dict[str, dt.datetime]) -> Reference:
+    """The reference of the job's policy, or the one a person typed.
+
+    Raises
+    ------
+    SUVError
+        SUV-028 no time at all, SUV-029 times that disagree, SUV-030 frame duration missing.
+    """
+    typed = job.typed.get("reference_time")
+    if typed is not None:
+        at = stamp(str(typed), "--reference-at", offset=job.first.timezone)
+        if at is None:
+            raise refusal(SUV_028)
+        return Reference("typed", at)
+    if job.policy == "qiba":
+        return _qiba(times, found)
+    if job.policy == "ibsi":
+        return _ibsi(case, times, found)
+    return candidates.choose(found, times, case.half_life_s, job.notes)
+
+
+def _qiba(times: Times, found: dict[str, dt.datetime]) -> Reference:
+    """Series time unless it is later than the scan, else GE's own, else the first acquisition."""
+    series, earliest = times.series, times.earliest
+    second = dt.timedelta(seconds=1)
+    if series is not None and (earliest is None or series <= earliest + second):
+        return Reference("series_datetime", series)
+    for name in ("ge_scan_datetime", "earliest_acquisition"):
+        if name in found:
+            return Reference(name, found[name])
+    raise refusal(SUV_028)
+
+
+def _ibsi(case: Case, times: Times, found: dict[str, dt.datetime]) -> Reference:
+    """GE's own time, else acquisition, frame reference and mean count time of each slice."""
+    if "ge_scan_datetime" in found:
+        return Reference("ge_scan_datetime", found["ge_scan_datetime"])
+    if None in times.acquisitions or None in times.frame_reference_s:
+        raise refusal(SUV_028)
+    if None in times.frame_s:
+        raise refusal(SUV_030)
+    back = candidates.backcomputed(times, case.half_life_s, ge=False, zero_is_start=False)
+    if not back:
+        raise refusal(SUV_028)
+    return Reference("backcomputed_per_slice", min(back), back)
