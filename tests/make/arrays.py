@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -38,9 +39,17 @@ def oblique(angles_deg=(10.0, 20.0, 30.0)):
 
 
 def points_of(on: Grid):
-    """World points of all voxel centres, (z, y, x, 3)."""
-    index = np.stack(np.meshgrid(*map(np.arange, on.shape), indexing="ij"), axis=-1)
-    return on.to_world(index.reshape(-1, 3)).reshape(*on.shape, 3)
+    """World points of all voxel centres, (z, y, x, 3), read-only."""
+    return _points(on.shape, on.spacing_mm, on.origin_lps_mm, on.directions)
+
+
+@lru_cache(maxsize=6)
+def _points(shape, spacing_mm, origin_lps_mm, directions):
+    on = grid(shape, spacing_mm, origin_lps_mm, directions=directions)
+    index = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1)
+    points = on.to_world(index.reshape(-1, 3)).reshape(*shape, 3)
+    points.flags.writeable = False
+    return points
 
 
 def ellipsoid(on: Grid, centre_lps_mm, semi_mm):
