@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch  # noqa: TID253  (a network class needs its base class; this module is imported lazily)
-from torch import nn  # noqa: TID253
-from torch.nn import functional
+import torch  # noqa: TID253  # a class needs its base class; this module is imported lazily
+from torch import nn  # noqa: TID253  # the same
+from torch.nn import functional  # noqa: TID253  # the same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,8 +27,8 @@ class PatchNorm(nn.Module):
     """(x - mean) / SD of each channel over the whole patch, then leaky ReLU; no parameters.
 
     The statistics are the network's memory of the patient. They are the patch's own unless
-    `fixed` holds a ``(mean, sd)`` pair of shape ``(channels,)``; with `recorded` a list, each
-    pass appends its own pair there.
+    `fixed` holds ``(mean, variance)``, each of shape ``(channels,)``; with `recorded` a list, each
+    pass appends its own pair there. One patch at a time: the batch must be 1.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,8 @@ class PatchNorm(nn.Module):
             variance = torch.ones_like(mean)
             y = functional.batch_norm(x, mean, variance, training=True, momentum=1.0, eps=EPSILON)
             if self.recorded is not None:
-                self.recorded.append((mean, variance))
+                count = x.numel() // x.shape[1]
+                self.recorded.append((mean, variance * ((count - 1) / count)))  # unbiased there
         else:
             y = functional.batch_norm(x, *self.fixed, training=False, eps=EPSILON)
         return functional.leaky_relu(y, 0.01)

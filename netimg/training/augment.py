@@ -23,7 +23,7 @@ class Augment:
     """Probabilities and ranges of the augmentation."""
 
     warp_p: float = 0.7
-    rotate_deg: tuple[float, float, float] = (15.0, 10.0, 10.0)     # about z, y, x
+    rotate_deg: tuple[float, float, float] = (15.0, 10.0, 10.0)  # about z, y, x
     scale: tuple[float, float] = (0.8, 1.25)
     elastic_mm: float = 2.0
     elastic_step_mm: float = 20.0
@@ -49,6 +49,7 @@ def warp(
     centre: Sequence[float],
     patch: Sequence[int],
     spacing_mm: Sequence[float],
+    *,
     rng: np.random.Generator,
     augment: Augment,
 ) -> torch.Tensor:
@@ -118,7 +119,10 @@ def _elastic(
     import torch
     from torch.nn import functional
 
-    knots = [max(2, int(n * s / augment.elastic_step_mm) + 1) for n, s in zip(patch, spacing)]
+    knots = [
+        max(2, int(n * s / augment.elastic_step_mm) + 1)
+        for n, s in zip(patch, spacing, strict=True)
+    ]
     coarse = rng.standard_normal((3, *knots)) * augment.elastic_mm / spacing[:, None, None, None]
     field = torch.from_numpy(coarse.astype(np.float32))[None]
     size = (int(patch[0]), int(patch[1]), int(patch[2]))
@@ -174,9 +178,7 @@ def _smooth(volume: torch.Tensor, sigma: float) -> torch.Tensor:
     return batch[0, 0]
 
 
-def cut_slab(
-    shape: Sequence[int], rng: np.random.Generator, augment: Augment
-) -> slice | None:
+def cut_slab(shape: Sequence[int], rng: np.random.Generator, augment: Augment) -> slice | None:
     """Planes beyond which the field of view ends (to be emptied), or None."""
     if rng.random() >= augment.slab_p:
         return None

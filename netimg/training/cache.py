@@ -86,7 +86,7 @@ def read_cached(cache: Path, name: str, spacing_mm: tuple[float, float, float]) 
         z, y, x = (float(s) for s in arrays["spacing_mm"])
         floor = (load_source(name).window_hu[0] - HU_LOW) / HU_STEP
         ct = arrays["ct"].copy()
-        ct[ct <= floor] = 0     # clipped by the source: air or lung, not fat
+        ct[ct <= floor] = 0  # clipped by the source: air or lung, not fat
         return Cached(
             name=name,
             source=load_source(name),

@@ -8,7 +8,7 @@ here, so that no figure of a card is typed.
 from __future__ import annotations
 
 import csv
-import datetime
+import datetime as dt
 import json
 import platform
 import subprocess
@@ -25,7 +25,6 @@ from netimg.training.start import RUNS, training_items
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import tomli_w  # noqa: F401  # the writer, imported where it is used
 
 MODELS = Path("models")
 EXTERNAL_COLUMNS = ("date", "commit", "model_sha256", "case", "liver_dice", "lesion_dice", "note")
@@ -51,7 +50,7 @@ def write_model(recipe: Path, *, models: Path = MODELS, runs: Path = RUNS) -> Pa
     folder.mkdir(parents=True, exist_ok=True)
     configs = {entry["run"]: _config(runs / entry["run"]) for entry in table["stage"]}
     states = {run: json.loads((runs / run / "ckpt" / "state.json").read_text()) for run in configs}
-    card: dict[str, Any] = {"schema": 1, "created": datetime.datetime.now(datetime.UTC).date()}
+    card: dict[str, Any] = {"schema": 1, "created": dt.datetime.now(dt.UTC).date()}
     card |= {key: value for key, value in table.items() if key not in {"stage", "training"}}
     card["stage"] = [
         _stage(entry, configs[entry["run"]], runs / entry["run"], folder)
@@ -86,7 +85,7 @@ def add_golden(folder: Path) -> None:
 
 
 def read_scores(path: Path) -> dict[str, Any]:
-    """Table ``[scores]`` from ``scores.csv`` (`netimg.training.score`); none measured without it."""
+    """Table ``[scores]`` from ``scores.csv`` (`netimg.training.score`); without it, no score."""
     from netimg.training.score import summary
 
     if not path.is_file():

@@ -17,9 +17,9 @@ PARTS = ("weights", "average", "first_moment", "second_moment")
 class State:
     """Where a run stands."""
 
-    iteration: int = 0          # steps done; also the sample counter
-    seconds: float = 0.0        # spent, over all sittings
-    config: str = ""            # digest
+    iteration: int = 0  # steps done; also the sample counter
+    seconds: float = 0.0  # spent, over all sittings
+    config: str = ""  # digest
 
 
 def save(

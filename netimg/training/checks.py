@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 LIVER_ML = (600.0, 4000.0)
 
 
-def check_items(config: RunConfig, names: tuple[str, ...], data: Path, folds: Folds) -> Iterator[str]:
+def check_items(
+    config: RunConfig, names: tuple[str, ...], data: Path, folds: Folds
+) -> Iterator[str]:
     """One line per item: grid, HU inside the liver, volumes, labels, licence, patient, changes.
 
     Raises

@@ -24,37 +24,37 @@ class RunConfig:
     """Everything that decides the weights of a run."""
 
     name: str
-    stage: str                              # "locator", "liver" or "lesion"
+    stage: str  # "locator", "liver" or "lesion"
     seed: int
-    hours: float                            # wall clock of the schedule
-    iterations: int = 0                     # above 0: the schedule counts steps, not hours
-    fold: int = 1                           # held out
-    inner: tuple[str, ...] = ()             # inner selection, never trained on
-    leave_out: tuple[str, ...] = ()         # items that hurt, with the reason as a comment
+    hours: float  # wall clock of the schedule
+    iterations: int = 0  # above 0: the schedule counts steps, not hours
+    fold: int = 1  # held out
+    inner: tuple[str, ...] = ()  # inner selection, never trained on
+    leave_out: tuple[str, ...] = ()  # items that hurt, with the reason as a comment
     network: str = "DynUNet"
     kwargs: dict[str, Any] = field(default_factory=dict)
-    begin_from: str = ""                    # safetensors, relative to the checkout
+    begin_from: str = ""  # safetensors, relative to the checkout
     spacing_mm: tuple[float, float, float] = (1.5, 1.5, 1.5)
     patches: tuple[Triple, ...] = ((96, 96, 96),)
-    window: Triple = (96, 96, 96)           # tile of inner selection and of inference
+    window: Triple = (96, 96, 96)  # tile of inner selection and of inference
     overlap: float = 0.25
-    border: Triple = (0, 0, 0)              # voxels of a training patch that padding spoils
-    refresh: int = 0                        # steps between recordings of a patient's statistics
+    border: Triple = (0, 0, 0)  # voxels of a training patch that padding spoils
+    refresh: int = 0  # steps between recordings of a patient's statistics
     window_hu: tuple[float, float] = (-160.0, 240.0)
     outside_hu: float = -1024.0
     mix: dict[str, float] = field(default_factory=lambda: {"edge": 0.5, "liver": 0.25, "box": 0.25})
-    with_prior: bool = False                # second channel: probability of an earlier stage
-    prior_from: str = ""                    # config of that stage, and name of its run
+    with_prior: bool = False  # second channel: probability of an earlier stage
+    prior_from: str = ""  # config of that stage, and name of its run
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     warm_up: int = 50
     accumulate: int = 1
-    average: float = 0.999                  # decay of the averaged weights, which ship
+    average: float = 0.999  # decay of the averaged weights, which ship
     validate_every: int = 500
     checkpoint_every: int = 100
     false_positive: float = 0.5
     false_negative: float = 0.5
-    painted: float = 0.0                    # share of lesion patches with painted lesions
+    painted: float = 0.0  # share of lesion patches with painted lesions
     augment: Augment = field(default_factory=Augment)
 
     def digest(self) -> str:
@@ -126,7 +126,7 @@ def _frozen(value: object) -> object:
     return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # noqa: ANN401  # a tree
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):

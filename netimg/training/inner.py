@@ -44,7 +44,8 @@ def liver_image(item: Cached, config: RunConfig) -> tuple[torch.Tensor, tuple[sl
         margin = [int(np.ceil(15.0 / s)) for s in item.spacing_mm]
         first = np.maximum(where.min(axis=0) - margin, 0)
         box = tuple(
-            slice(int(a), int(b)) for a, b in zip(first, where.max(axis=0) + margin + 1, strict=True)
+            slice(int(a), int(b))
+            for a, b in zip(first, where.max(axis=0) + margin + 1, strict=True)
         )
         channels.append(torch.from_numpy(item.prior.astype(np.float32)) / 127.5 - 1.0)
     return torch.stack([channel[box] for channel in channels]), box

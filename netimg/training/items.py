@@ -32,10 +32,10 @@ class Source:
     name: str
     licence: str
     url: str
-    window_hu: tuple[float, float]      # values beyond are clipped or unreliable in the source
-    ends_with_liver: bool               # only slices with liver: nothing is known beyond the ends
+    window_hu: tuple[float, float]  # values beyond are clipped or unreliable in the source
+    ends_with_liver: bool  # only slices with liver: nothing is known beyond the ends
     lesions_in_labels: tuple[str, ...]  # items whose `labels` value 2 is a reader's lesion
-    fill_holes_mm2: float               # enclosed holes of the liver below this area are vessels
+    fill_holes_mm2: float  # enclosed holes of the liver below this area are vessels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,17 +44,17 @@ class Item:
 
     name: str
     source: Source
-    ct: FloatZYX                    # HU
-    liver: MaskZYX                  # lesions included
-    lesions: NDArray[np.uint8]      # 0, LESION, CYST, IGNORE
-    has_lesion_labels: bool         # False: says nothing about lesions
+    ct: FloatZYX  # HU
+    liver: MaskZYX  # lesions included
+    lesions: NDArray[np.uint8]  # 0, LESION, CYST, IGNORE
+    has_lesion_labels: bool  # False: says nothing about lesions
     spacing_mm: tuple[float, float, float]
-    changed_ml: dict[str, float]    # by each conversion of the convention
+    changed_ml: dict[str, float]  # by each conversion of the convention
 
 
 def load_source(name: str) -> Source:
     """Facts of the source of an item (``lits-006`` -> ``lits``)."""
-    table = load_toml("configs", "training", "sources", f"{name.split('-')[0]}.toml")
+    table = load_toml("configs", "training", "sources", f"{name.split('-', 1)[0]}.toml")
     return Source(
         name=str(table["name"]),
         licence=str(table["licence"]),
@@ -150,7 +150,7 @@ class Folds:
     """The fixed split by patient."""
 
     held_out: dict[int, tuple[str, ...]]
-    patients: dict[str, str]        # item -> patient; items not named are their own
+    patients: dict[str, str]  # item -> patient; items not named are their own
 
     def patient(self, item: str) -> str:
         """Patient of an item."""

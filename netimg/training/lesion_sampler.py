@@ -33,7 +33,8 @@ def lesion_sample(store: Store, index: int, config: RunConfig) -> Sample:
     near = np.asarray(store.place(k, kind, rng))
     half = np.asarray(patch) / 2 - np.asarray(border)
     centre = near + rng.uniform(-0.6, 0.6, size=3) * half
-    cut = warp(store.channels(k), tuple(centre), patch, item.spacing_mm, rng, augment)
+    channels, middle = store.around(k, tuple(centre), patch)
+    cut = warp(channels, middle, patch, item.spacing_mm, rng=rng, augment=augment)
     share, lesion, unknown = cut[1].numpy(), cut[4].numpy() >= 0.5, cut[5].numpy() >= 0.3
     hu = (cut[0] + OUTSIDE_HU).numpy()
     liver = share >= 0.5

@@ -67,7 +67,7 @@ def paint(
     for _ in range(int(rng.integers(table["count"][0], table["count"][1] + 1))):
         radius_mm = 0.5 * _diameter(table, rng)
         centre = places[int(rng.integers(len(places)))]
-        box, inside = _body(hu.shape, centre, radius_mm, spacing_mm, table, rng)
+        box, inside = _body(hu.shape, centre, radius_mm, spacing_mm, table=table, rng=rng)
         inside = inside * (liver & ~taken)[box]
         if inside.sum() < 4:
             continue
@@ -100,6 +100,7 @@ def _body(
     centre: Sequence[int],
     radius_mm: float,
     spacing_mm: Sequence[float],
+    *,
     table: dict[str, Any],
     rng: np.random.Generator,
 ) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
@@ -111,8 +112,7 @@ def _body(
     reach = radius_mm * 1.6
     low = [max(0, int(c - reach / s) - 1) for c, s in zip(centre, spacing_mm, strict=True)]
     high = [
-        min(n, int(c + reach / s) + 2)
-        for c, s, n in zip(centre, spacing_mm, shape, strict=True)
+        min(n, int(c + reach / s) + 2) for c, s, n in zip(centre, spacing_mm, shape, strict=True)
     ]
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     axes = [

@@ -117,7 +117,7 @@ class Patients:
         if self._step - self._at.get(name, -self._config.refresh) >= self._config.refresh:
             image, liver = self._images[name]
             self._known[name] = record(
-                network, image, liver, self._config, tiles=2, half=self._half
+                network, image, liver, self._config, tiles=1, half=self._half
             )
             self._at[name] = self._step
         fix(network, self._known[name])

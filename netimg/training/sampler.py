@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from netimg.training.config import RunConfig
 
 
+REACH, TURN, EXTRA_MM = 1.25, 0.45, 10.0
+"""Scale, share of the other axes and rest by which the source of a patch may exceed it."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """What one step of training sees."""
 
-    image: torch.Tensor     # (channels, z, y, x), normalised
-    target: torch.Tensor    # (1, z, y, x), share of the voxel that belongs to the structure
-    weight: torch.Tensor    # (1, z, y, x), 0 where nothing is known
+    image: torch.Tensor  # (channels, z, y, x), normalised
+    target: torch.Tensor  # (1, z, y, x), share of the voxel that belongs to the structure
+    weight: torch.Tensor  # (1, z, y, x), 0 where nothing is known
     item: str
 
 
@@ -36,16 +40,32 @@ def generator(seed: int, index: int) -> np.random.Generator:
 
 
 class Store:
-    """Items of the cache in memory as tensors, with the places to cut patches from."""
+    """Items of the cache in memory, with the places to cut patches from."""
 
     def __init__(self, items: Sequence[Cached]) -> None:
         self.items = tuple(items)
-        self._channels = [_channels(item) for item in self.items]
         self._places = [_places(item) for item in self.items]
 
-    def channels(self, k: int) -> torch.Tensor:
-        """HU above outside, liver share, prior, inside, lesion, unknown: ``(6, z, y, x)``."""
-        return self._channels[k]
+    def around(
+        self, k: int, centre: Sequence[float], patch: Sequence[int]
+    ) -> tuple[torch.Tensor, tuple[float, float, float]]:
+        """Enough of item ``k`` to cut a turned and scaled patch from, and the centre in it.
+
+        Returns
+        -------
+        channels : (6, z, y, x) float32
+            HU above `OUTSIDE_HU`, liver share, prior, inside, lesion, unknown.
+        centre
+            In voxels of ``channels``.
+        """
+        item = self.items[k]
+        sizes_mm = [p * s for p, s in zip(patch, item.spacing_mm, strict=True)]
+        box = []
+        for c, mm, s, n in zip(centre, sizes_mm, item.spacing_mm, item.ct.shape, strict=True):
+            reach = int((REACH * (mm + TURN * max(sizes_mm)) / 2 + EXTRA_MM) / s) + 1
+            box.append(slice(max(0, int(c) - reach), min(n, int(c) + reach + 1)))
+        z, y, x = (float(c - part.start) for c, part in zip(centre, box, strict=True))
+        return _channels(item, (box[0], box[1], box[2])), (z, y, x)
 
     def place(self, k: int, kind: str, rng: np.random.Generator) -> tuple[float, float, float]:
         """Voxel of a kind (``edge``, ``liver``, ``box``, ``lesion``) of item ``k``."""
@@ -55,20 +75,21 @@ class Store:
         return z, y, x
 
 
-def _channels(item: Cached) -> torch.Tensor:
+def _channels(item: Cached, box: tuple[slice, slice, slice]) -> torch.Tensor:
     import numpy as np
     import torch
 
-    hu = HU_LOW + HU_STEP * item.ct.astype(np.float32)
-    prior = np.zeros_like(item.liver) if item.prior is None else item.prior
-    unknown = (item.lesions == IGNORE) | (not item.has_lesion_labels)
+    ct, lesions, liver = item.ct[box], item.lesions[box], item.liver[box]
+    hu = HU_LOW + HU_STEP * ct.astype(np.float32)
+    prior = np.zeros_like(liver) if item.prior is None else item.prior[box]
+    unknown = (lesions == IGNORE) | (not item.has_lesion_labels)
     parts = (
         hu - OUTSIDE_HU,
-        item.liver / 255.0,
+        liver / 255.0,
         prior / 255.0,
-        np.ones(item.ct.shape),
-        item.lesions == LESION,
-        np.broadcast_to(unknown, item.ct.shape),
+        np.ones(ct.shape),
+        lesions == LESION,
+        unknown,
     )
     return torch.from_numpy(np.stack([np.asarray(part, dtype=np.float32) for part in parts]))
 
@@ -110,7 +131,8 @@ def liver_sample(store: Store, index: int, config: RunConfig) -> Sample:
     kinds = list(config.mix)
     kind = kinds[int(rng.choice(len(kinds), p=[config.mix[name] for name in kinds]))]
     centre = store.place(k, kind, rng)
-    cut = warp(store.channels(k)[:4], centre, patch, item.spacing_mm, rng, augment)
+    channels, middle = store.around(k, centre, patch)
+    cut = warp(channels[:4], middle, patch, item.spacing_mm, rng=rng, augment=augment)
     hu, liver, prior, inside = cut[0] + OUTSIDE_HU, cut[1], cut[2], cut[3] > 0.5
     hu = hu.where(inside, hu.new_tensor(outside_hu))
     hu = change_intensities(hu, rng, augment, window)
@@ -164,5 +186,3 @@ def spoil(prior: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         p = p.clone()
         p[tuple(where)] = level
     return p
-
-

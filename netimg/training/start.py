@@ -205,7 +205,7 @@ class _Parts:
             return lesion_sample(self.store, index, config)
         return liver_sample(self.store, index, config)
 
-    def validate(self, network: Any) -> dict[str, float]:
+    def validate(self, network: torch.nn.Module) -> dict[str, float]:
         """Scores on the inner patients."""
         from netimg.training.inner import liver_scores
         from netimg.training.recorded import lesion_scores

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-import torch
+
 from netimg.segmentation.nets import build_network
 from netimg.segmentation.weights import canonical
 from netimg.training import checkpoint
@@ -16,6 +16,8 @@ from netimg.training.config import RunConfig
 from netimg.training.loop import run
 from netimg.training.loss import structure_loss
 from netimg.training.sampler import Sample
+
+torch = pytest.importorskip("torch")
 
 KWARGS = {
     "spatial_dims": 3, "in_channels": 1, "out_channels": 1, "kernel_size": [3, 3, 3],
@@ -81,7 +83,7 @@ def test_twenty_steps_and_twenty_more_are_forty(tmp_path: Path, monkeypatch: obj
 
     run(config(12), network(), stop_after, parts)
     state = json.loads((parts / "ckpt" / "state.json").read_text())
-    assert state["iteration"] == 6      # SIGTERM: the step is finished, a checkpoint written
+    assert state["iteration"] == 6  # SIGTERM: the step is finished, a checkpoint written
     run(config(12), network(), lambda i: drawn.append(i) or ball(i), parts, resume=True)
     assert drawn == list(range(12))
     a, b = load_average(whole / "ckpt"), load_average(parts / "ckpt")

@@ -1,8 +1,10 @@
 """What is not known does not pull."""
 
 import pytest
-import torch
+
 from netimg.training.loss import structure_loss
+
+torch = pytest.importorskip("torch")
 
 
 def test_voxels_without_weight_have_no_gradient_and_no_part_in_the_value() -> None:

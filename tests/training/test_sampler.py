@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+
 from netimg.training.cache import HU_LOW, HU_STEP, Cached
 from netimg.training.config import RunConfig
 from netimg.training.items import IGNORE, LESION, load_source
@@ -63,7 +64,9 @@ def test_the_same_number_gives_the_same_bytes_in_any_order() -> None:
 
 def test_another_seed_gives_other_samples() -> None:
     store = Store([cached()])
-    assert digest(liver_sample(store, 0, config())) != digest(liver_sample(store, 0, config(seed=6)))
+    assert digest(liver_sample(store, 0, config())) != digest(
+        liver_sample(store, 0, config(seed=6))
+    )
 
 
 def test_nothing_is_known_beyond_the_ends_of_the_scan() -> None:
