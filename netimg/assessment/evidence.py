@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from netimg import units
@@ -161,7 +162,7 @@ class PatientEvidence:
             if "uln" not in entry:
                 return Known.absent({missing(f"{path}.uln")})
             value /= float(entry["uln"])
-        half = self._told_error(f"labs.{name}")
+        half = self._told_error(f"labs.{name}") or 0.0
         return Known(
             value=value, half_width=half, error_name=f"labs.{name}", provenance=self._typed(path)
         )
@@ -180,12 +181,11 @@ class PatientEvidence:
         finding = self._found(name)
         tallied = name in ("tumour_volume_ml", "lesion_count", *_READS)
         if tallied and (self._is_retyped() or finding is None):
-            known = self._tally(name)
+            known, finding = replace(self._tally(name), provenance="derived"), None
         else:
             known = self._of_finding(finding, _ROOTS.get(name, name))
-        if finding is None or finding.source.kind != "person":
-            known = self._doubted(known, (name, *_CT, *_READS.get(name, ())), finding)
-        return self._with_error(known, name, finding if not tallied or finding else None)
+        known = self._doubted(known, (name, *_CT, *_READS.get(name, ())), finding)
+        return self._with_error(known, name, finding)
 
     def _found(self, name: str) -> Finding | None:
         """Finding of the patient or the liver."""
@@ -308,9 +308,7 @@ class PatientEvidence:
             return Known(value=bool(told[0][name]), provenance="typed")
         finding = self._of_plan(self._plans[plan], name)
         known = self._of_finding(finding, f"plan.{name}")
-        person = finding is not None and finding.source.kind == "person"
-        if not person:
-            known = self._doubted(known, (name, *_CT, *_PLAN_READS), finding)
+        known = self._doubted(known, (name, *_CT, *_PLAN_READS), finding)
         return self._with_error(known, f"plan.{name}", finding)
 
     def _of_plan(self, plan: Plan, name: str) -> Finding | None:
@@ -357,20 +355,16 @@ class PatientEvidence:
         if not self._strict or known.bounds is None or known.bounds[0] != known.bounds[1]:
             return known
         half = self._told_error(name)
-        measured = finding is not None and finding.source.kind != "person"
-        if not half and measured and finding is not None:
-            has_interval = finding.lo is not None and finding.hi is not None
-            half = (finding.hi - finding.lo) / 2 if has_interval else 0.0  # type: ignore[operator]  # both there
-        if not half:
+        if half is None:
+            half = _measured_error(finding)
+        if half is None:
             half = self._default_error(name, known.bounds[0], approximate=known.approximate)
-        return Known(
-            value=known.value, doubts=known.doubts, half_width=half, error_name=name,
-            provenance=known.provenance, approximate=known.approximate,
-        )  # fmt: skip
+        return replace(known, half_width=half, error_name=name)
 
-    def _told_error(self, name: str) -> float:
+    def _told_error(self, name: str) -> float | None:
+        """Half width that the facts file gives by name."""
         told = self._facts.get("uncertainty.u") or {}
-        return float(told.get(name, 0.0)) if self._strict else 0.0
+        return float(told[name]) if self._strict and name in told else None
 
     def _default_error(self, name: str, value: float, *, approximate: bool) -> float:
         if name == "burden_pct":
@@ -391,6 +385,15 @@ def _lesion_ids(findings: Findings) -> tuple[str, ...]:
     """Lesions that have a size or a volume, in order."""
     sized = ("longest_mm", "volume_ml")
     return tuple(dict.fromkeys(f.id for f in findings.of(Scope.LESION) if f.name in sized))
+
+
+def _measured_error(finding: Finding | None) -> float | None:
+    """Half the interval of a measured finding, None where there is none."""
+    if finding is None or finding.source.kind == "person":
+        return None
+    if finding.lo is None or finding.hi is None:
+        return None
+    return (finding.hi - finding.lo) / 2
 
 
 def _touches(flag: Flag, names: frozenset[str]) -> bool:

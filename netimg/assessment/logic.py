@@ -92,6 +92,6 @@ def alternatives(branches: Sequence[Answer], reasons: Iterable[Reason]) -> Answe
     ``reasons`` say why the branch is not known.
     """
     first = branches[0]
-    if first.decided and all(branch == first for branch in branches):
+    if first.truth is not Truth.UNKNOWN and all(branch == first for branch in branches):
         return first
     return unknown({*reasons, *(r for branch in branches for r in branch.reasons)})

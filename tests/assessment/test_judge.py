@@ -444,6 +444,82 @@ def test_a_rule_over_staged_plans_asks_other_rules_of_each_plan(tmp_path):
     assert status(left).review == "house surgeon, 2026-03-02"
 
 
+EVERY_SCOPE = """\
+[profile]
+name = "OP"
+text_read = "operator"
+remark = "house rules"
+
+[[rule]]
+id = "BILI-3ULN"
+version = "1.0"
+profile = "OP"
+kind = "criterion"
+scope = "patient"
+question = "Bilirubin at most three times its own limit?"
+inputs = { "labs.bilirubin_total_uln" = "1" }
+expr = "labs.bilirubin_total_uln <= 3"
+value = "labs.bilirubin_total_uln"
+source = { text = "operator", where = "" }
+certainty = "OP"
+review = "draft"
+rationale = "house rule"
+[[rule.example]]
+given = { "labs.bilirubin_total_uln" = 3.0 }
+expect = "met"
+[[rule.example]]
+given = { "labs.bilirubin_total_uln" = 3.1 }
+expect = "not_met"
+[[rule.example]]
+given = {}
+expect = "unknown"
+
+[[rule]]
+id = "READ-3"
+version = "1.0"
+profile = "OP"
+kind = "criterion"
+scope = "lesion"
+question = "Read as 3 or more?"
+inputs = { "lesion.krenning_visual" = "1" }
+expr = "lesion.krenning_visual >= 3"
+source = { text = "operator", where = "" }
+certainty = "OP"
+review = "draft"
+rationale = "house rule"
+[[rule.example]]
+given = { "lesion.krenning_visual" = 3 }
+expect = "met"
+[[rule.example]]
+given = { "lesion.krenning_visual" = 2 }
+expect = "not_met"
+[[rule.example]]
+given = {}
+expect = "unknown"
+"""
+
+
+def test_limits_of_the_laboratory_and_the_words_of_a_reader(tmp_path):
+    (tmp_path / "OP.toml").write_text(EVERY_SCOPE, "utf-8")
+    settings = Settings.shipped().with_values({"criteria.extra": [str(tmp_path)]}, layer="test")
+    base = ct()
+    with_pet = dataclasses.replace(base, items=(*base.items, *sstr()))
+
+    def found(told):
+        view = assess(with_pet | told, Plans(), settings=settings)
+        return {(v.id, v.scope): v for v in view.verdicts}
+
+    bilirubin = {"value": 34.208, "unit": "umol/L", "date": "2026-02-20"}
+    read = {"sstr": {"lesions": {"L1": {"krenning_visual": 3}, "L2": {"visible": False}}}}
+    got = found(facts(labs={"bilirubin_total": bilirubin | {"uln": 17.104}}, pet=read))
+    assert got["BILI-3ULN", "patient"].value == pytest.approx(2.0)
+    assert got["READ-3", "L1"].status is Status.MET
+    assert why(got["READ-3", "L2"]) == ["needs_reader:pet.sstr.lesions.L2.krenning_visual"]
+    assert got["MKRENNING", "L2"].value == "0..4"  # 9 mm, not visible: too small to say
+    without = found(facts(labs={"bilirubin_total": bilirubin}))
+    assert why(without["BILI-3ULN", "patient"]) == ["missing_input:labs.bilirubin_total.uln"]
+
+
 # ---- properties ----------------------------------------------------------------------------------
 
 CASES = [
