@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_002, IDX_009, InputError
 from netimg.progress import silent
+from netimg.reading.digest import digest
 from netimg.reading.headers import read_header
-from netimg.reading.pixels import digest
 from netimg.reading.problems import code_of, refusal, sentence
 from netimg.reading.tables import table
 from netimg.reading.walk import Meter, walk
@@ -73,21 +73,24 @@ def kind_of(sop_class: str) -> tuple[str, str]:
     rows = table("objects")["objects"]
     fits = [uid for uid in rows if sop_class == uid or sop_class.startswith(f"{uid}.")]
     if not fits:
-        return "object of another kind", "other"
+        return "an object of another kind", "other"
     name, fate = rows[max(fits, key=len)]
     # A longer UID below an image class is another kind of image, not that one.
     exact = sop_class in fits or fate not in ("ct", "pet", "mask")
-    return (str(name), str(fate)) if exact else ("object of another kind", "other")
+    return (str(name), str(fate)) if exact else ("an object of another kind", "other")
 
 
 def _without_copies(
     headers: Iterable[Header], settings: Settings
 ) -> tuple[list[Header], list[SetAside]]:
-    """One of each identity; exact copies are left out, contradicting ones both."""
+    """One image of each identity; exact copies are left out, contradicting ones both."""
     by_identity: dict[str, list[Header]] = {}
-    for header in headers:
-        by_identity.setdefault(header.sop_instance, []).append(header)
     kept: list[Header] = []
+    for header in headers:
+        if kind_of(header.sop_class)[1] in ("ct", "pet"):
+            by_identity.setdefault(header.sop_instance, []).append(header)
+        else:
+            kept.append(header)
     aside: list[SetAside] = []
     for group in by_identity.values():
         first = group[0]

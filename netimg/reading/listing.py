@@ -66,16 +66,19 @@ def listed(found: Index, root: Path) -> tuple[FoundStudy, ...]:
     def place(uid: str) -> tuple[str, str, str]:
         return str(heads[uid].date or ""), str(heads[uid].time or ""), uid
 
+    folders = {uid: _folder(own, root) for uid, own in groups.items()}
     result = []
     for number, uid in enumerate(sorted(groups, key=place), start=1):
         own = groups[uid]
-        folder = _folder(own, root)
+        folder = folders[uid]
         result.append(
             FoundStudy(
                 number=number,
                 uid=uid,
                 key=_key(uid, own),
-                label=_label(folder, root, heads, uid),
+                label=_label(
+                    folder, root, shared=list(folders.values()).count(folder) > 1, uid=uid
+                ),
                 folder="" if folder == root else str(folder.relative_to(root)),
                 date=heads[uid].date,
                 counts=dict(Counter(kind_of(h.sop_class)[1].upper() for h in own)),
@@ -93,12 +96,15 @@ def _key(uid: str, own: Sequence[Header]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _label(folder: Path, root: Path, heads: Mapping[str, object], uid: str) -> str:
-    """Name of a study from its folder: the first folder below the input that is its own."""
-    if folder == root or folder.is_file():
-        name = folder.stem if folder.is_file() else folder.resolve().name
-        return name if len(heads) == 1 else f"{name}-{uid[-8:]}"
-    return folder.relative_to(root).parts[0]
+def _label(folder: Path, root: Path, *, shared: bool, uid: str) -> str:
+    """Name of a study from its folder; with the end of its UID where two have the same."""
+    if folder.is_file():
+        name = folder.stem
+    elif folder == root:
+        name = root.resolve().name
+    else:
+        name = "-".join(folder.relative_to(root).parts)
+    return f"{name}-{uid[-8:]}" if shared else name
 
 
 def _folder(own: Sequence[Header], root: Path) -> Path:

@@ -6,7 +6,6 @@ beside the volume is one slice.
 
 from __future__ import annotations
 
-import hashlib
 import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -172,15 +171,6 @@ def same_picture(a: Header, b: Header, settings: Settings) -> bool:
         return False
     first, second = (read_slice(h.file, h.pixels, settings) for h in (a, b))
     return bool(np.array_equal(first, second))
-
-
-def digest(file: Found, settings: Settings) -> str:
-    """SHA-256 of a file's data set, the meta header left out."""
-    with content(file, settings) as data:
-        found = scan(data, name=file.name, settings=settings)
-        starts = [e.start for tag, e in found.elements.items() if tag >> 16 != 0x0002]
-        first = min(starts, default=0)
-        return hashlib.sha256(found.data[first:]).hexdigest()
 
 
 def check_format(headers: Sequence[Header], *, series: str, settings: Settings) -> None:

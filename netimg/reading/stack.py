@@ -87,7 +87,7 @@ def stack(
     normal = np.cross(rows, columns)
     points = np.array([header.position for header in headers], dtype=np.float64)
     along = points @ normal
-    order, dropped = _without_copies(along, same_picture)
+    order, dropped = _without_copies(headers, along, same_picture)
     if dropped:
         slices = count(len(dropped), "slice")
         notes.append(doubt("GEO-013", touches=_touches(kind), slices=slices))
@@ -97,9 +97,9 @@ def stack(
     numbers = [headers[i].instance_number for i in order]
     along, points = along[order], points[order]
     pixel = _pixel_mm(headers, series)
-    drift_mm = _drift(points, along, normal, pixel_mm=min(pixel), series=series)
-    step_mm = (along[-1] - along[0]) / (len(along) - 1)
+    step_mm = float((along[-1] - along[0]) / (len(along) - 1))
     off_mm = _regular(along, step_mm, numbers=numbers, series=series, kind=kind)
+    drift_mm = _drift(points, along, normal, pixel_mm=min(pixel), series=series)
     worst = max(off_mm, drift_mm)
     if off_mm > limits["spacing"]["regular_mm"] or drift_mm > _drift_accept(min(pixel)):
         notes.append(
@@ -186,25 +186,23 @@ def _turn_deg(vectors: Vectors, to: Vectors) -> float:
 
 
 def _without_copies(
-    along: Vectors, same_picture: Callable[[int, int], bool]
+    headers: Sequence[Header], along: Vectors, same_picture: Callable[[int, int], bool]
 ) -> tuple[list[int], list[tuple[int, int]]]:
     """Indices by position, without second copies of one picture; (left out, kept) pairs."""
     limits = table("geometry")["duplicate"]
     order = [int(i) for i in np.argsort(along, kind="stable")]
     gaps = np.diff(along[order])
-    usual = float(np.median(gaps[gaps > limits["same_place_mm"]])) if len(gaps) else 0.0
-    if math.isnan(usual):
-        usual = 0.0
-    near = max(
-        min(limits["same_place_mm"], limits["same_place_fraction"] * usual),
-        limits["same_place_mm"] if usual == 0.0 else 0.0,
-    )
+    steps = gaps[gaps > limits["same_place_mm"]]
+    near = limits["same_place_mm"]
+    if steps.size:
+        near = min(near, limits["same_place_fraction"] * float(np.median(steps)))
     kept: list[int] = []
     dropped: list[tuple[int, int]] = []
     for index in order:
         if kept and along[index] - along[kept[-1]] < near:
             if not same_picture(kept[-1], index):
-                raise refusal(GEO_005, z_mm=float(along[index]))
+                names = headers[kept[-1]].file.name, headers[index].file.name
+                raise refusal(GEO_005, z_mm=float(along[index]), a=names[0], b=names[1])
             dropped.append((index, kept[-1]))
         else:
             kept.append(index)

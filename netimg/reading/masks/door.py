@@ -142,7 +142,7 @@ def read_mask_file(path: str | Path, *, settings: Settings | None = None) -> Lab
     if not path.is_file():
         raise refusal(IDX_002, path=path.name, where=str(path))
     if not path.name.lower().endswith(_NIFTI):
-        raise refusal(IDX_010, file=path.name, kind="mask without a grid of its own")
+        raise refusal(IDX_010, file=path.name, kind="no NIfTI mask")
     labels, grid = nifti_on_own_grid(path, settings or Settings.shipped())
     return LabelMap(labels=labels, grid=grid)
 
