@@ -42,6 +42,7 @@ from netimg.study import Study
 if TYPE_CHECKING:
     from netimg.anatomy import Anatomy
     from netimg.geometry import Grid
+    from netimg.segmentation.cards import Card
     from netimg.study import Series
     from netimg.treatment import Plans
     from netimg.verdict import Assessment
@@ -230,6 +231,7 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
     from netimg.reporting.finished import finished_manifest, holds
     from netimg.reporting.layout import check_target
 
+    check_settings(settings)
     there = finished_manifest(request.output) is not None
     check_target(request.output, source=str(request.input), overwrite=request.overwrite or there)
     clock = _Clock(progress)
@@ -269,6 +271,35 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
     )
     del held
     return Outcome(path=path, result=replace(done, manifest=manifest))
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse, before any image is read, what would be refused only when it is needed.
+
+    Raises
+    ------
+    UsageError, CriteriaError, ModelError
+        USE-001 for an unknown output, CRIT- codes for rule files and profiles, MDL- codes for a
+        model that somebody chose.
+    """
+    from netimg.assessment.catalogue import load_catalogue
+    from netimg.reporting.write import wanted_outputs
+
+    wanted_outputs((), settings)
+    load_catalogue(settings).of_profiles(settings["criteria.profiles"])
+    if settings["segmentation.model"] != Settings.shipped()["segmentation.model"]:
+        _card(settings)
+
+
+def _card(settings: Settings) -> Card:
+    """Card of the model in use, with the folders that are searched for it."""
+    from netimg.segmentation.cards import load_card
+
+    return load_card(
+        settings["segmentation.model"],
+        settings["segmentation.model_folders"],
+        allow_test_only=settings["segmentation.allow_test_model"],
+    )
 
 
 def load_facts(

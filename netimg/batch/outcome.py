@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from netimg.errors import EXIT_NOTHING, EXIT_OK, EXIT_PARTIAL, NetimgError
+from netimg.errors import CODES, EXIT_NOTHING, EXIT_OK, EXIT_PARTIAL, NetimgError
+
+if TYPE_CHECKING:
+    from netimg.reporting.csv_text import Cell
 
 SCHEMA = "netimg.status/1"
 
@@ -56,29 +59,35 @@ class Outcome:
             exit_code=error.exit_code,
         )
 
-    def as_row(self) -> dict[str, str | int | float]:
+    def as_row(self) -> dict[str, Cell]:
         """Return the fields as plain values, the state as its word."""
         return asdict(self) | {"state": self.state.value}
 
+    def without_identity(self) -> Outcome:
+        """Return it without paths, host and names of files, for privacy mode.
+
+        The title of the code takes the place of the sentence, which may quote a file's name.
+        """
+        title = f"{CODES[self.code].title}." if self.code else ""
+        return replace(self, input="", where="", host="", what=title)
+
     def write(self, out: Path) -> None:
-        """Keep it as ``status/<label>.json``, replaced whole; a skipped study keeps the old."""
-        if self.state is State.SKIPPED:
-            return
-        path = out / "status" / f"{self.label}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".part{os.getpid()}")
+        """Keep it as ``status/<label>.json``, replaced whole."""
+        from netimg.reporting.layout import write_atomic
+
         document = {"schema": SCHEMA} | self.as_row()
-        part.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        part.replace(path)
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        write_atomic(out / "status" / f"{self.label}.json", text)
 
     @classmethod
-    def read(cls, path: Path) -> Outcome | None:
+    def read(cls, out: Path, label: str) -> Outcome | None:
         """Return a kept outcome; None where there is none or it cannot be read."""
         try:
-            document = json.loads(path.read_text("utf-8"))
-            if document.pop("schema") != SCHEMA:
+            document = json.loads((out / "status" / f"{label}.json").read_text("utf-8"))
+            if document["schema"] != SCHEMA:
                 return None
-            return cls(**document | {"state": State(document["state"])})
+            values = {field.name: document[field.name] for field in fields(cls)}
+            return cls(**values | {"state": State(values["state"])})
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -6,16 +6,17 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netimg.batch.outcome import Outcome, State
 from netimg.errors import NetimgError
 from netimg.pipeline import Request
+from netimg.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from netimg.reading.studies import FoundStudy
+    from netimg.settings import Settings
 
 _NAME_MAX = 60
 _KEY_DIGITS = 8
@@ -23,17 +24,22 @@ _KEY_DIGITS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One study to run: its label and what is asked."""
+    """One study to run: its label, its key and what is asked."""
 
     label: str
+    key: str
     source: str
-    """The input as the user named it, with the study's folder below it."""
+    """The study's folder or archive, as the user named the input."""
     request: Request
 
     def earlier_failure(self, out: Path) -> Outcome | None:
-        """How it failed in an earlier call; None if it did not."""
-        earlier = Outcome.read(out / "status" / f"{self.label}.json")
-        return earlier if earlier is not None and earlier.state is State.FAILED else None
+        """How it failed in an earlier call; None if it did not, or has a result since."""
+        from netimg.reporting.finished import finished_manifest
+
+        earlier = Outcome.read(out, self.label)
+        if earlier is None or earlier.state is not State.FAILED:
+            return None
+        return None if finished_manifest(self.request.output) is not None else earlier
 
     def remove_parts(self, pid: int) -> None:
         """Remove what a dead worker left half-written."""
@@ -42,80 +48,151 @@ class Task:
         remove_parts(self.request.output.parent, pid)
 
 
+@dataclass(slots=True)
+class Plan:
+    """What lies below the inputs: tasks by label, and what holds no study, with the reason."""
+
+    tasks: dict[str, Task] = field(default_factory=dict)
+    refused: list[Outcome] = field(default_factory=list)
+
+
 def plan_tasks(
     inputs: Sequence[Path],
     out: Path,
     *,
-    template: Request | None = None,
+    settings: Settings,
+    template: Request,
     facts_dir: Path | None = None,
-) -> tuple[list[Task], list[Outcome]]:
-    """One task per study below the inputs, by label; inputs that hold none, as outcomes.
+    progress: Progress = silent,
+) -> Plan:
+    """One task per study below the inputs; everything that should hold one and does not, refused.
+
+    A folder or a zip directly below an input is taken for a patient: without any image it is
+    listed with its reason, not passed over.
 
     Raises
     ------
     NetimgError
-        If there is a single input and nothing can be found in it.
+        Why nothing can be read, where there is a single input and it holds no study at all.
     """
+    plan = Plan()
+    hidden = bool(settings["reporting.privacy"])
+    for path in inputs:
+        found = _findings(path, settings, progress)
+        refusals = [one for one in found if isinstance(one, _Refused)]
+        studies = [one for one in found if isinstance(one, _Study)]
+        if len(inputs) == 1 and refusals and not studies:
+            raise refusals[0].error
+        for study in studies:
+            label = study.key if hidden else _label(path, study.path, study.key)
+            plan.tasks[label] = Task(
+                label=label,
+                key=study.key,
+                source=str(study.path),
+                request=replace(
+                    template,
+                    input=study.path,
+                    output=out / "studies" / label,
+                    study=study.uid,
+                    facts=_facts(facts_dir, label) or template.facts,
+                ),
+            )
+        plan.refused += [one.outcome(path, hidden=hidden) for one in refusals]
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Study:
+    """A study and the deepest folder, or the archive, that holds all its images."""
+
+    path: Path
+    uid: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A path that holds no study, and why."""
+
+    path: Path
+    error: NetimgError
+
+    def outcome(self, root: Path, *, hidden: bool) -> Outcome:
+        """The end of a study that could not begin."""
+        key = hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()[:16]
+        label = key if hidden else _label(root, self.path, key)
+        return Outcome.refused(label, str(self.path), self.error, stage="index")
+
+
+def _findings(root: Path, settings: Settings, progress: Progress) -> list[_Study | _Refused]:
+    """Every study below one input, and every patient's folder without one."""
     from netimg.reading.studies import find_studies
 
-    tasks: dict[str, Task] = {}
-    refused: list[Outcome] = []
-    for path in inputs:
-        try:
-            found = find_studies(path)
-        except NetimgError as error:
-            if len(inputs) == 1:
-                raise
-            refused.append(Outcome.refused(safe_name(path.name), str(path), error, stage="index"))
-            continue
-        for study in found:
-            task = _task(path, study, out, template=template, facts_dir=facts_dir)
-            tasks[task.label] = task
-    return [tasks[label] for label in sorted(tasks)], refused
+    patients = _patients(root)
+    try:
+        listed = find_studies(root, settings=settings, progress=progress)
+    except NetimgError as error:
+        # One archive that may not be opened does not stop the others.
+        apart = [one for path in patients for one in _findings(path, settings, progress)]
+        return apart or [_Refused(root, error)]
+    studies = [_Study(root / s.folder if s.folder else root, s.uid, s.key) for s in listed]
+    empty = [
+        _Refused(path, error)
+        for path in (patients if studies else [root])
+        if not any(path.is_relative_to(s.path) or s.path.is_relative_to(path) for s in studies)
+        and (error := _why_nothing(path, settings)) is not None
+    ]
+    return [*studies, *empty]
 
 
-def _task(
-    path: Path, study: FoundStudy, out: Path, *, template: Request | None, facts_dir: Path | None
-) -> Task:
-    label = label_of(path, study)
-    request = template or Request(input=path, output=out)
-    facts = request.facts
-    for suffix in (".toml", ".json"):
-        candidate = facts_dir / f"{label}{suffix}" if facts_dir else None
-        if candidate is not None and candidate.is_file():
-            facts = candidate
-    source = path / study.folder if study.folder else path
-    return Task(
-        label=label,
-        source=str(source),
-        request=replace(
-            request,
-            input=path if path.is_file() else source,
-            output=out / "studies" / label,
-            study=study.uid,
-            facts=facts,
-        ),
+def _why_nothing(path: Path, settings: Settings) -> NetimgError | None:
+    """The refusal of a path without images, as ``netimg run`` says it."""
+    from netimg.reading import open_study
+
+    try:
+        open_study(path, settings=settings)
+    except NetimgError as error:
+        return error
+    return None
+
+
+def _patients(root: Path) -> list[Path]:
+    """Folders and archives directly below an input."""
+    if not root.is_dir():
+        return []
+    return sorted(
+        path
+        for path in root.iterdir()
+        if not path.name.startswith(".") and (path.is_dir() or path.suffix.lower() == ".zip")
     )
 
 
-def label_of(path: Path, study: FoundStudy) -> str:
-    """Label of a study: the name the user gave, made safe, and eight digits of the study's key.
+def _facts(folder: Path | None, label: str) -> Path | None:
+    """Facts of a study: ``<label>.toml`` or ``.json``."""
+    candidates = [folder / f"{label}{suffix}" for suffix in (".toml", ".json")] if folder else []
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _label(root: Path, path: Path, key: str) -> str:
+    """Label of a study: the name the user gave, made safe, and eight digits of its key.
 
     Nothing of a DICOM header is in it but the digest of its UIDs.
     """
-    name = study.folder.replace("/", "__") or path.resolve().stem
-    return f"{safe_name(name)}-{study_key(study)[:_KEY_DIGITS]}"
+    if path == root:
+        name = root.resolve().name if root.is_dir() else root.stem
+    else:
+        name = str(path.relative_to(root).with_suffix("" if path.is_file() else path.suffix))
+    return f"{safe_name(name)}-{key[:_KEY_DIGITS]}"
 
 
 def safe_name(name: str) -> str:
-    """ASCII letters, digits, dot, dash and underscore; at most 60 characters."""
+    """ASCII letters, digits, dot, dash and underscore; at most 60 characters.
+
+    Examples
+    --------
+    >>> safe_name("Müller, A/2024 03")
+    'Muller__A__2024_03'
+    """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9._-]", "_", plain)[:_NAME_MAX].strip(".") or "study"
-
-
-def study_key(study: FoundStudy) -> str:
-    """First 16 hex digits of SHA-256 over the study's UID and its files' UIDs and sizes."""
-    digest = hashlib.sha256(study.uid.encode())
-    for uid, size in sorted(study.instances):
-        digest.update(f"\n{uid} {size}".encode())
-    return digest.hexdigest()[:16]
+    joined = plain.replace("/", "__")
+    return re.sub(r"[^A-Za-z0-9._-]", "_", joined)[:_NAME_MAX].strip(".") or "study"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import signal
 import socket
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class _Stages:
-    """Remembers the stage a study is in, and passes it on."""
+    """Passes the stage of a study on to the coordinator, and remembers it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.name = ""
+        self.name = "start"
 
     def stage(self, name: str) -> None:
         self.name = name
@@ -36,20 +36,18 @@ class _Stages:
 
 
 def serve(connection: Connection, settings: Settings, threads: int) -> None:
-    """Run tasks from ``connection`` until it sends None or closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides when to stop
+    """Run tasks from ``connection`` until it closes.
+
+    The environment is set before numpy and torch are imported, which read it once.
+    """
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
     os.environ["MPLBACKEND"] = "Agg"
     settings = settings.with_values({"resources.threads": threads}, layer="batch")
-    while True:
-        try:
-            task: Task | None = connection.recv()
-        except EOFError:
-            return
-        if task is None:
-            return
-        connection.send(("ended", run_task(task, settings, _Stages(connection))))
+    with suppress(EOFError, ConnectionError):  # the coordinator is gone or has no more work
+        while True:
+            task: Task = connection.recv()
+            connection.send(("ended", run_task(task, settings, _Stages(connection))))
 
 
 def run_task(task: Task, settings: Settings, stages: _Stages) -> Outcome:
@@ -61,6 +59,8 @@ def run_task(task: Task, settings: Settings, stages: _Stages) -> Outcome:
         finished = run(task.request, settings, stages)
     except NetimgError as error:
         outcome = Outcome.refused(task.label, task.source, error, stage=stages.name)
+    except ConnectionError:
+        raise  # nobody listens: the study is not the reason
     except Exception as error:  # noqa: BLE001  # a bug costs this study, not the batch
         bug = NetimgError(
             INT_001,
@@ -71,9 +71,12 @@ def run_task(task: Task, settings: Settings, stages: _Stages) -> Outcome:
     else:
         state = State.SKIPPED if finished.result is None else State.DONE
         outcome = Outcome(label=task.label, input=task.source, state=state)
-    return replace(
-        outcome,
-        seconds=round(time.monotonic() - began, 3),
-        host=socket.gethostname(),
-        finished_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    )
+    return replace(outcome, seconds=round(time.monotonic() - began, 3), **signature())
+
+
+def signature() -> dict[str, str]:
+    """Where and when a study ended."""
+    return {
+        "host": socket.gethostname(),
+        "finished_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    }

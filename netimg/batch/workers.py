@@ -7,13 +7,14 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from netimg.batch.outcome import Outcome
-from netimg.batch.worker import serve
+from netimg.batch.worker import serve, signature
 from netimg.errors import RUN_001, RUN_002, ResourceError
 
 if TYPE_CHECKING:
@@ -25,16 +26,6 @@ if TYPE_CHECKING:
 _POLL_S = 1.0
 _ATTEMPTS = 2
 """A study is tried once more after a worker's death, never after a refusal."""
-
-
-@dataclass(slots=True)
-class _Worker:
-    process: SpawnProcess
-    connection: Connection
-    task: Task | None = None
-    attempt: int = 1
-    stage: str = ""
-    began: float = 0.0
 
 
 def jobs_for(studies: int, settings: Settings) -> int:
@@ -60,98 +51,154 @@ def run_tasks(
     """Run every task; ``done`` hears of each as it ends.
 
     A worker that dies costs one attempt of one study, and is replaced. A study longer than
-    ``resources.timeout_batch_s`` is ended (RUN-002).
+    ``resources.timeout_batch_s`` is ended (RUN-002). However this function ends, no worker and no
+    part folder of one is left.
     """
-    if not tasks:
-        return
-    context = multiprocessing.get_context("spawn")
     count = jobs_for(len(tasks), settings)
-    threads = settings["resources.threads"] or max(1, cores() // count)
+    crew = _Crew(settings, threads=settings["resources.threads"] or max(1, cores() // count))
     queue = deque((task, 1) for task in tasks)
+    try:
+        while queue or crew.busy:
+            while queue and len(crew.busy) < count:
+                crew.give(*queue.popleft())
+            for task, attempt, ended in crew.ended():
+                if ended.code == RUN_001.id and attempt < _ATTEMPTS:
+                    queue.append((task, attempt + 1))
+                else:
+                    done(replace(ended, attempts=attempt))
+    finally:
+        crew.stop()
 
-    def start() -> _Worker:
+
+@dataclass(slots=True)
+class _Job:
+    """A task in the hands of a worker."""
+
+    task: Task
+    attempt: int
+    began: float
+    stage: str = "start"
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A worker process and our end of the line to it."""
+
+    process: SpawnProcess
+    line: Connection
+
+    def end(self) -> None:
+        """Kill it and wait for its end."""
+        self.process.kill()
+        self.process.join()
+        self.line.close()
+
+
+@dataclass(slots=True)
+class _Crew:
+    """The workers: those that wait, and those at work with their job."""
+
+    settings: Settings
+    threads: int
+    idle: list[_Worker] = field(default_factory=list)
+    busy: list[tuple[_Worker, _Job]] = field(default_factory=list)
+
+    def give(self, task: Task, attempt: int) -> None:
+        """Hand a task to a worker that waits, or to a new one."""
+        job = _Job(task, attempt, time.monotonic())
+        while True:
+            worker = self.idle.pop() if self.idle else self._hired()
+            try:
+                worker.line.send(task)
+            except ConnectionError:
+                worker.end()  # it died while it waited: the task is not the reason
+                continue
+            self.busy.append((worker, job))
+            return
+
+    def ended(self) -> Iterator[tuple[Task, int, Outcome]]:
+        """Wait up to a second; give each study that ended, with its attempt."""
+        limit_s: float = self.settings["resources.timeout_batch_s"]
+        wait([worker.line for worker, _ in self.busy], timeout=_POLL_S)
+        for pair in list(self.busy):
+            worker, job = pair
+            outcome = _heard(worker, job) or _overdue(job, limit_s)
+            if outcome is None:
+                continue
+            self.busy.remove(pair)
+            if outcome.code in (RUN_001.id, RUN_002.id):
+                worker.end()
+                job.task.remove_parts(worker.process.pid or 0)
+            else:
+                self.idle.append(worker)
+            yield job.task, job.attempt, outcome
+
+    def stop(self) -> None:
+        """End every worker and remove what the busy ones have half-written."""
+        for worker in self.idle:
+            worker.end()
+        for worker, job in self.busy:
+            worker.end()
+            job.task.remove_parts(worker.process.pid or 0)
+
+    def _hired(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs, settings, threads), daemon=True)
-        process.start()
+        process = context.Process(
+            target=serve, args=(theirs, self.settings, self.threads), daemon=True
+        )
+        with _deaf_to_ctrl_c():
+            process.start()
         theirs.close()
         return _Worker(process, ours)
 
-    pool = [start() for _ in range(count)]
-    limit_s: float = settings["resources.timeout_batch_s"]
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Whatever is started here never hears Ctrl-C: the coordinator decides when to stop."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
-        while queue or any(worker.task for worker in pool):
-            _give(pool, queue)
-            wait([w.connection for w in pool], timeout=_POLL_S)
-            for position, worker in enumerate(pool):
-                ended = _listen(worker, limit_s)
-                if ended is None or worker.task is None:
-                    continue
-                if not worker.process.is_alive():
-                    pool[position] = start()
-                if ended.code == RUN_001.id and worker.attempt < _ATTEMPTS:
-                    queue.append((worker.task, worker.attempt + 1))
-                else:
-                    done(replace(ended, attempts=worker.attempt))
-                worker.task = None
+        yield
     finally:
-        for worker in pool:
-            worker.process.kill()
-            worker.process.join()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _give(pool: Sequence[_Worker], queue: deque[tuple[Task, int]]) -> None:
-    """Hand the next task to each idle worker."""
-    for worker in pool:
-        if worker.task is None and queue:
-            worker.task, worker.attempt = queue.popleft()
-            worker.stage, worker.began = "", time.monotonic()
-            worker.connection.send(worker.task)
-
-
-def _listen(worker: _Worker, limit_s: float) -> Outcome | None:
-    """How the worker's study ended, None while it goes on."""
-    if worker.task is None:
-        return None
-    try:
-        while worker.connection.poll():
-            kind, content = worker.connection.recv()
+def _heard(worker: _Worker, job: _Job) -> Outcome | None:
+    """How a study ended, None while it goes on; a closed line is a dead worker."""
+    with suppress(EOFError, ConnectionError):
+        while worker.line.poll():
+            kind, content = worker.line.recv()
             if kind == "ended":
                 ended: Outcome = content
                 return ended
-            worker.stage = content
-    except (EOFError, ConnectionError):
-        worker.process.join(timeout=5)
-        return _died(worker)
-    if not worker.process.is_alive():
-        return _died(worker)
-    if time.monotonic() - worker.began > limit_s:
-        worker.process.kill()
-        worker.process.join()
-        error = ResourceError(
-            RUN_002,
-            what=f"the study took longer than {limit_s:.0f} s and was ended.",
-            todo="Give it more time with --timeout-s, or run it alone.",
-        )
-        return _ended(worker, error)
-    return None
-
-
-def _died(worker: _Worker) -> Outcome:
-    code = worker.process.exitcode
-    cause = f"exit status {code}"
-    if code is not None and code < 0:
-        cause = signal.Signals(-code).name
+            job.stage = content
+        return None
+    worker.process.join(timeout=5)
+    status = worker.process.exitcode
+    cause = f"exit status {status}"
+    if status is not None and status < 0:
+        cause = signal.Signals(-status).name
     error = ResourceError(
         RUN_001,
-        what=f"the worker was ended by {cause} during {worker.stage or 'start'}.",
-        todo="If it ran out of memory, use fewer --jobs; else run the study alone.",
+        what=f"the worker was ended by {cause} during {job.stage}.",
+        todo="If memory ran out, use fewer --jobs; else run the study alone with netimg run.",
     )
-    return _ended(worker, error)
+    return _refused(job, error)
 
 
-def _ended(worker: _Worker, error: ResourceError) -> Outcome:
-    task = worker.task
-    assert task is not None  # noqa: S101  # only a worker with a task is listened to
-    task.remove_parts(worker.process.pid or 0)
-    outcome = Outcome.refused(task.label, task.source, error, stage=worker.stage)
-    return replace(outcome, seconds=round(time.monotonic() - worker.began, 3))
+def _overdue(job: _Job, limit_s: float) -> Outcome | None:
+    """The refusal of a study that takes too long."""
+    if time.monotonic() - job.began <= limit_s:
+        return None
+    error = ResourceError(
+        RUN_002,
+        what=f"the study took longer than {limit_s:g} s and was ended during {job.stage}.",
+        todo="Give it more time with --timeout-s, or run it alone with netimg run.",
+    )
+    return _refused(job, error)
+
+
+def _refused(job: _Job, error: ResourceError) -> Outcome:
+    outcome = Outcome.refused(job.task.label, job.task.source, error, stage=job.stage)
+    seconds = round(time.monotonic() - job.began, 3)
+    return replace(outcome, seconds=seconds, **signature())

@@ -77,7 +77,7 @@ def batch(
     )
 
     def tell(outcome: Outcome) -> None:
-        if terminal.quiet or (terminal.is_live and outcome.state.value == "done"):
+        if terminal.quiet or (terminal.is_live and not outcome.code):
             return
         line = f"{outcome.label}: {outcome.state.value}"
         detail = f" {outcome.code} {outcome.what}" if outcome.code else f" {outcome.seconds:.0f} s"
@@ -95,19 +95,13 @@ def batch(
             tell=tell,
         )
     if terminal.json_wanted:
-        terminal.document(_document(done))
+        import json
+
+        terminal.document(json.loads((output / "batch.json").read_text("utf-8")))
     else:
         terminal.result(_end_line(done, output))
     if done.exit_code:
         raise typer.Exit(done.exit_code)
-
-
-def _document(done: BatchResult) -> dict[str, object]:
-    studies = [
-        {"label": o.label, "status": o.state.value, "code": o.code or None, "seconds": o.seconds}
-        for o in done.outcomes
-    ]
-    return {"schema": "netimg.batch-end/1", "seconds": done.seconds, "studies": studies}
 
 
 def _end_line(done: BatchResult, output: Path) -> str:
