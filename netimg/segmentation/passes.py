@@ -311,7 +311,6 @@ class Passes:
             message = f"{self.card.id} gives no liver"
             raise ValueError(message)
         liver = self._whole_liver(liver_stage)
-        lesion = self._lesion_share()
         margin = (self.locate["box_margin_mm"],) * 3
         box = self._ct_box(liver, given, margin)
         grid = given.grid.crop(
@@ -331,7 +330,7 @@ class Passes:
             grid=grid,
             start=(box[0].start, box[1].start, box[2].start),
             liver=_half(liver.values[None], liver.grid, grid)[0],
-            lesion=None if lesion is None else _half(lesion.values[None], lesion.grid, grid)[0],
+            lesion=self._lesion_share(grid),
             locator=locator,
             plan=self.plan,
             flags=tuple(flags),
@@ -359,17 +358,19 @@ class Passes:
             return replace(liver, values=both.astype(np.float16))
         return liver
 
-    def _lesion_share(self) -> Field | None:
-        """Probability of lesion where there is liver."""
+    def _lesion_share(self, grid: Grid) -> NDArray[np.float16] | None:
+        """Probability of lesion where there is liver, on a box of the CT."""
         stage = self._last(LESION)
         if stage is None:
             return None
         lesion = self.seen.fields[stage.name, LESION]
-        if stage.activation == "softmax" and stage.output(LIVER) is not None:
-            whole = self._whole_liver(stage).values.astype(np.float32)
-            share = lesion.values.astype(np.float32) / np.maximum(whole, 1e-3)
-            return replace(lesion, values=np.minimum(share, 1.0).astype(np.float16))
-        return lesion
+        if stage.activation != "softmax" or stage.output(LIVER) is None:
+            return _half(lesion.values[None], lesion.grid, grid)[0]
+        both = np.stack((lesion.values, self._whole_liver(stage).values))
+        out = np.empty(grid.shape, dtype=np.float16)
+        for first, last, (share, whole) in onto(both, lesion.grid, grid):
+            out[first:last] = share / np.maximum(whole, 1e-3)
+        return out
 
 
 def _half(values: NDArray[Any], source: Grid, target: Grid) -> NDArray[np.float16]:

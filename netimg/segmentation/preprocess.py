@@ -236,7 +236,7 @@ def _turned(
         inside &= (at[k] >= -0.5) & (at[k] <= n - 0.5)
         normal.append((2.0 * at[k] + 1.0) / n - 1.0)
     grid = torch.from_numpy(np.stack(normal[::-1], axis=-1).astype(np.float32))[None]
-    tensor = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))[None]
+    tensor = torch.from_numpy(np.array(values, dtype=np.float32, order="C"))[None]
     sampled = functional.grid_sample(
         tensor, grid, mode="bilinear", padding_mode="border", align_corners=False
     )[0].numpy()

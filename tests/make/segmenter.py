@@ -17,7 +17,7 @@ from netimg.segmentation.preprocess import at_spacing, levelled, onto, upright
 from netimg.segmentation.protocol import Prediction, RunPlan
 from netimg.segmentation.stages import Normalise, Output, Stage
 
-SPACING_MM = (4.0, 4.0, 4.0)
+SPACING_MM = (6.0, 6.0, 6.0)
 DYNUNET = {
     "spatial_dims": 3,
     "in_channels": 1,
@@ -145,7 +145,7 @@ def stage_tree(**changes):
         "dtype_stored": "float32",
         "spacing_mm": list(SPACING_MM),
         "orientation": "SPL",
-        "patch": [40, 48, 48],
+        "patch": [36, 40, 48],
         "multiple": [4, 4, 4],
         "overlap": 0.25,
         "normalise": "window(-200, 200)",
@@ -155,26 +155,29 @@ def stage_tree(**changes):
     return tree | changes
 
 
-def bright_network(gain=20.0, threshold=1.0):
+def bright_network(gain=20.0, threshold=1.0, *, channels=1, channel=0, classes=1):
     """Return a network whose logit is ``gain * (z - threshold)``.
 
     z is the brightness over the tile in its SDs (negative ones shrunk): every other weight is 0.
+    Of several classes the first keeps the logit 0.
     """
     import torch
 
     from netimg.segmentation.nets import build_network
 
-    network = build_network("DynUNet", DYNUNET)
+    sizes = {"in_channels": channels, "out_channels": classes}
+    network = build_network("DynUNet", DYNUNET | sizes)
     with torch.no_grad():
         for name, value in network.named_parameters():
             value.fill_(1.0 if name.endswith("norm1.weight") or "norm2.weight" in name else 0.0)
         first, last = network.input_block, network.upsamples[-1].conv_block
         skipped = DYNUNET["filters"][0]  # the up-sampled channels come first
-        for block, inside in ((first, 0), (last, skipped)):
+        for block, inside in ((first, channel), (last, skipped)):
             block.conv1.conv.weight[0, inside, 1, 1, 1] = 1.0
             block.conv2.conv.weight[0, 0, 1, 1, 1] = 1.0
-        network.output_block.conv.conv.weight[0, 0] = gain
-        network.output_block.conv.conv.bias[0] = -gain * threshold
+        bright = slice(0 if classes == 1 else 1, classes)
+        network.output_block.conv.conv.weight[bright, 0] = gain
+        network.output_block.conv.conv.bias[bright] = -gain * threshold
     return network
 
 

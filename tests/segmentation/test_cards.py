@@ -37,8 +37,8 @@ def test_a_written_card_is_read_whole(model_folder):
     card = load_card("bright-net", [model_folder])
     stage = card.stages[0]
     assert (card.version, card.status, card.phases_covered) == ("1.0.0", "selectable", ("portal",))
-    assert stage.spacing_mm == (4.0, 4.0, 4.0)
-    assert stage.patch == (40, 48, 48)
+    assert stage.spacing_mm == (6.0, 6.0, 6.0)
+    assert stage.patch == (36, 40, 48)
     assert stage.output(1).name == "liver"
     assert stage.output(2) is None
     assert card.mb == pytest.approx(stage.bytes / 1e6)
@@ -103,7 +103,7 @@ def test_every_channel_needs_its_normalisation(tmp_path):
     assert "one normalise for each" in refused("MDL-002", read_card, card).what
 
 
-@pytest.mark.parametrize("patch", [[42, 48, 48], [4, 48, 48]])
+@pytest.mark.parametrize("patch", [[38, 48, 48], [4, 48, 48]])
 def test_a_tile_is_a_multiple_of_the_total_stride_and_at_least_twice_it(tmp_path, patch):
     card = segmenter.write_model(tmp_path, stages=[segmenter.stage_tree(patch=patch)])
     assert "multiple" in refused("MDL-002", read_card, card).what
