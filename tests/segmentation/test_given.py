@@ -1,0 +1,139 @@
+"""A person's masks as an Anatomy."""
+
+import numpy as np
+import pytest
+
+from netimg.anatomy import Origin
+from netimg.errors import MaskError
+from netimg.segmentation.given import anatomy_from_masks
+from netimg.volume import LabelMap, Mask
+from tests.make import arrays
+
+ON = arrays.grid((20, 40, 40), (5.0, 2.0, 2.0))
+
+
+def box(*bounds):
+    mask = np.zeros(ON.shape, dtype=bool)
+    mask[tuple(slice(a, b) for a, b in bounds)] = True
+    return mask
+
+
+LIVER = box((2, 18), (5, 35), (5, 35))
+LESION = box((8, 10), (10, 15), (10, 15))
+
+
+def mask(voxels):
+    return Mask(voxels=voxels, grid=ON)
+
+
+def label_map(**codes):
+    labels = np.zeros(ON.shape, dtype=np.uint16)
+    for name, voxels in codes.items():
+        labels[voxels] = int(name.lstrip("c"))
+    return LabelMap(labels=labels, grid=ON)
+
+
+def test_liver_and_lesions_become_an_anatomy_with_their_origin():
+    file = Origin(kind="file", name="liver.nii.gz", sha256="0" * 64)
+    found = anatomy_from_masks(
+        ON, liver=mask(LIVER), lesions=mask(LESION), origins={"liver": file, "lesions": file}
+    )
+    assert found.liver.volume_ml == pytest.approx(LIVER.sum() * 0.02)
+    assert [lesion.id for lesion in found.lesions] == ["L1"]
+    assert found.origins == {"liver": file, "lesions": file}
+    assert found.flags == ()
+
+
+def test_a_label_map_is_split_into_liver_segments_lesions_and_organs():
+    labels = label_map(
+        c11=box((2, 18), (5, 35), (5, 10)),
+        c15=box((2, 18), (5, 35), (10, 30)),
+        c141=box((2, 18), (5, 35), (30, 35)),
+        c63=box((3, 4), (6, 8), (6, 8)),
+        c2=LESION,
+        c31=box((2, 8), (5, 15), (36, 40)),
+        c24=box((2, 18), (36, 38), (18, 20)),
+    )
+    file = Origin(kind="file", name="labels.nii.gz")
+    found = anatomy_from_masks(ON, labels=labels, origins={"labels": file})
+    assert np.array_equal(found.liver.voxels, LIVER)
+    assert np.array_equal(found.lesion_mask.voxels, LESION)
+    assert found.segments.present() == (11, 15, 141)
+    assert found.organs.present() == (24, 31, 63)
+    assert found.organs.names[31] == "spleen"
+    assert set(found.origins) == {"liver", "lesions", "segments", "organs"}
+    assert set(found.origins.values()) == {file}
+
+
+def test_a_lesion_file_wins_over_the_lesion_code_and_its_labels_are_lesions():
+    two = label_map(c1=LESION, c2=box((8, 10), (15, 18), (10, 15)))
+    found = anatomy_from_masks(ON, labels=label_map(c1=LIVER, c2=LIVER), lesions=two)
+    assert len(found.lesions) == 2  # they touch, but the file tells them apart
+
+
+def test_labels_without_a_lesion_say_nothing_about_lesions():
+    found = anatomy_from_masks(ON, labels=label_map(c1=LIVER))
+    assert found.has_liver
+    assert not found.has_lesions
+
+
+def test_segments_alone_are_a_liver():
+    found = anatomy_from_masks(ON, segments=label_map(c12=LIVER))
+    assert np.array_equal(found.liver.voxels, LIVER)
+
+
+def test_no_lesions_is_an_answer():
+    found = anatomy_from_masks(ON, liver=mask(LIVER), no_lesions=True)
+    assert found.has_lesions
+    assert found.lesions == ()
+    assert found.flags == ()
+    with pytest.raises(ValueError, match="no_lesions"):
+        anatomy_from_masks(ON, liver=mask(LIVER), lesions=mask(LESION), no_lesions=True)
+
+
+def test_lesions_alone_are_taken_without_a_liver():
+    found = anatomy_from_masks(ON, lesions=mask(LESION))
+    assert not found.has_liver
+    assert len(found.lesions) == 1
+
+
+def test_an_empty_liver_is_refused():
+    with pytest.raises(MaskError) as caught:
+        anatomy_from_masks(ON, liver=mask(LIVER & False), lesions=mask(LESION))
+    assert caught.value.code.id == "MSK-004"
+    assert caught.value.exit_code == 3
+
+
+def test_an_empty_lesion_mask_means_none_and_says_so():
+    found = anatomy_from_masks(ON, liver=mask(LIVER), lesions=mask(LESION & False))
+    assert found.lesions == ()
+    assert [flag.code for flag in found.flags] == ["MSK-004"]
+
+
+@pytest.mark.parametrize(
+    ("first", "outside_voxels"),
+    [(35, 0), (37, 0), (38, 8)],
+    ids=["touching", "within 5 mm", "beyond 5 mm"],
+)
+def test_lesions_beyond_5_mm_of_the_liver_are_reported(first, outside_voxels):
+    # Centres 35, 36, 37 lie 2, 4, 6 mm from the last liver voxel 34.
+    lesion = box((8, 10), (10, 14), (first - 1, first))
+    found = anatomy_from_masks(ON, liver=mask(LIVER), lesions=mask(lesion))
+    assert [flag.value for flag in found.flags] == [outside_voxels * 0.02] * bool(outside_voxels)
+    if outside_voxels:
+        assert found.flags[0].code == "MSK-013"
+
+
+def test_a_lesion_far_from_any_liver_is_outside_whole():
+    liver = box((2, 4), (5, 8), (5, 8))
+    lesion = box((15, 17), (30, 35), (30, 35))
+    found = anatomy_from_masks(ON, liver=mask(liver), lesions=mask(lesion))
+    assert found.flags[0].value == pytest.approx(lesion.sum() * 0.02)
+
+
+def test_masks_of_another_grid_and_nothing_at_all_are_a_callers_mistake():
+    other = arrays.grid((20, 40, 40), (5.0, 2.0, 2.1))
+    with pytest.raises(ValueError, match="was given for"):
+        anatomy_from_masks(ON, liver=Mask(voxels=LIVER, grid=other))
+    with pytest.raises(ValueError, match="needs a liver or lesions"):
+        anatomy_from_masks(ON)
