@@ -91,7 +91,7 @@ class Catalogue:
         if profile is not None:
             self.of_profiles((profile,))
         return [
-            rule_document(rule)
+            rule_document(rule, self.parameters)
             for rule in self.rules
             if profile in (None, rule.profile)
             and kind in (None, rule.kind)
@@ -107,10 +107,10 @@ class Catalogue:
             CRIT-003 if there is none.
         """
         rule, _, profile = name.partition("@")
-        return rule_document(self.find(rule, profile))
+        return rule_document(self.find(rule, profile), self.parameters)
 
 
-def rule_document(rule: Criterion) -> dict[str, Any]:
+def rule_document(rule: Criterion, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Everything a reader of a rule wants to see, in a fixed order."""
     table: list[dict[str, str]] = []
     if rule.table is not None:
@@ -129,6 +129,7 @@ def rule_document(rule: Criterion) -> dict[str, Any]:
         "table": table,
         "applies_if": "" if rule.applies_if is None else str(rule.applies_if),
         "inputs": dict(rule.inputs),
+        "parameters": {f"${name}": parameters[name] for name in sorted(rule.parameters())},
         "value": rule.value or "",
         "segment_based": rule.segment_based,
         "certainty": rule.certainty,

@@ -150,7 +150,7 @@ class Evaluator:
             op=op,
             value=found.shown,
             threshold=threshold,
-            unit=word.unit if word else "1",
+            unit=word.unit if word and word.is_number else "",
             distance=distance,
             status=STATUS[answer.truth],
             provenance=found.provenance,

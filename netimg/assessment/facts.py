@@ -17,6 +17,7 @@ from netimg.assessment.facts_check import Problem, fact_paths, kind_of, problems
 from netimg.assessment.lines import nearest_line
 from netimg.errors import USE_001, FactsError, UsageError
 from netimg.finding import Facts
+from netimg.flag import Flag, Severity
 from netimg.resources import shipped
 
 _ONE = re.compile(r"(?P<name>[\w.]+)\s*=\s*(?P<value>[^@]+?)\s*(?:@\s*(?P<date>\S+))?\Z")
@@ -25,7 +26,11 @@ _TRUTHS = {"true": True, "false": False, "yes": True, "no": False}
 
 
 def facts_from_tree(
-    tree: Mapping[str, Any], *, with_image: bool, lines: Mapping[str, int] | None = None
+    tree: Mapping[str, Any],
+    *,
+    with_image: bool,
+    lines: Mapping[str, int] | None = None,
+    where: str = "",
 ) -> Facts:
     """Facts of a raw tree, checked and in canonical units.
 
@@ -37,6 +42,8 @@ def facts_from_tree(
         Whether an image measures what it can; such facts are then refused.
     lines
         Line of each path in the file (`lines.toml_lines`), for messages.
+    where
+        Name of the file, for messages.
 
     Returns
     -------
@@ -52,7 +59,7 @@ def facts_from_tree(
     entered = _plain(tree)
     found = problems(entered, with_image=with_image)
     if found:
-        raise _error(found, lines or {})
+        raise _error(found, lines or {}, where)
     date = entered.get("assessment_date")
     return Facts(
         tree=_canonical(entered),
@@ -113,6 +120,22 @@ def with_fact(tree: Mapping[str, Any], text: str) -> dict[str, Any]:
     return dict(tree) | {group: dict(tree.get(group, {})) | {key: value}}
 
 
+def told_twice(tree: Mapping[str, Any], texts: Sequence[str]) -> tuple[Flag, ...]:
+    """Flag for every typed fact that the file gives otherwise; the typed one is taken."""
+    flags = []
+    for text in texts:
+        name, value = one_fact(text)
+        group, _, key = name.partition(".")
+        if key in tree.get(group, {}) and _plain(tree[group][key]) != value:
+            sentence = f"File and --fact differ for {name}; the option was taken."
+            flags.append(
+                Flag(
+                    code="FACT-TWICE", severity=Severity.MEDIUM, sentence=sentence, touches=(name,)
+                )
+            )
+    return tuple(flags)
+
+
 def template() -> str:
     """Return a commented facts file to fill in, TOML."""
     return shipped("configs", "schemas", "facts-template.toml").read_text("utf-8")
@@ -138,7 +161,7 @@ def _typed(name: str, value: str, text: str) -> tuple[float | int | bool | str, 
     raise _usage(text, f"{name} is {value!r}, wanted {wanted.get(kind, 'a number')}", "")
 
 
-def _error(found: Sequence[Problem], lines: Mapping[str, int]) -> FactsError:
+def _error(found: Sequence[Problem], lines: Mapping[str, int], where: str) -> FactsError:
     """All problems as one refusal."""
     parts = []
     for problem in found:
@@ -147,7 +170,7 @@ def _error(found: Sequence[Problem], lines: Mapping[str, int]) -> FactsError:
         code = "" if problem is found[0] else f"{problem.code} "
         parts.append(f"{code}{problem.sentence}{place}")
     todo = "Correct the facts; nothing was taken from them."
-    return FactsError(found[0].code, what="; ".join(parts) + ".", todo=todo)
+    return FactsError(found[0].code, what="; ".join(parts) + ".", where=where, todo=todo)
 
 
 def _plain(node: Any) -> Any:  # noqa: ANN401  # a node of a tree

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from netimg import units
 from netimg.errors import (
@@ -216,7 +216,7 @@ def _leaves(node: object, path: str = "") -> Iterator[tuple[str, object]]:
             yield from _leaves(value, f"{path}.{key}".lstrip("."))
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether it is a number and no truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -233,7 +233,7 @@ def _of_values(tree: Mapping[str, Any], *, with_image: bool) -> Iterator[Problem
         if isinstance(value, Mapping) and "value" in value:
             yield from _of_quantity(path, value)
         elif is_number(value) and not path.endswith((".value", ".uln")):
-            yield from _of_number(path, float(value))  # type: ignore[arg-type]  # is_number says so
+            yield from _of_number(path, float(value))
 
 
 def _fits(pattern: str, path: str) -> bool:
@@ -268,7 +268,7 @@ def _of_quantity(path: str, entry: Mapping[str, Any]) -> Iterator[Problem]:
     for key in ("value", "uln"):
         value = entry.get(key)
         if is_number(value):
-            number = float(value)  # type: ignore[arg-type]  # is_number says so
+            number = float(value)
             if isinstance(unit, str):
                 number = units.to_canonical(path, number, units.written(unit))
             yield from _of_number(path, number)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from netimg.assessment import grammar
 from netimg.assessment.criterion import SIGNS, Criterion, criterion_of
-from netimg.assessment.grammar import Expr, GrammarError
+from netimg.assessment.facts_check import is_number
+from netimg.assessment.grammar import Expr, GrammarError, Parameter
 from netimg.assessment.lines import nearest_line, toml_lines
 from netimg.assessment.tables import table_problems
 from netimg.assessment.vocabulary import vocabulary
@@ -164,6 +165,7 @@ def _rule(
         lambda: _of_inputs(rule),
         lambda: _of_parameters(rule, parameters),
         lambda: _of_examples(rule),
+        lambda: _of_boundary(rule, parameters),
     )
     found = [(f"{path}.{key}", f"{rule.id}: {text}") for check in checks for key, text in check()]
     if rule.table is not None and not found:
@@ -287,3 +289,31 @@ def _of_examples(rule: Criterion) -> Iterator[tuple[str, str]]:
         for name in example.given:
             if name[0] not in "@$" and name not in (*rule.inputs, "lesions", "plans"):
                 yield f"example.{k}", f"{name} is given and not among the inputs"
+
+
+def _of_boundary(rule: Criterion, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """A rule that compares numbers has an example exactly on one of its limits."""
+    limits: set[tuple[str | None, float]] = set()
+    if rule.table is not None:
+        limits |= {(rule.table.fact, edge) for edge in rule.table.edges}
+    for expr in rule.expressions():
+        if isinstance(expr, grammar.Compare):
+            named = expr.threshold
+            number = parameters.get(named.name) if isinstance(named, Parameter) else named
+            if is_number(number):
+                limits.add((expr.fact, float(number)))
+    given = {pair for example in rule.examples for pair in _given_pairs(example.given)}
+    if limits and not limits & given:
+        facts = ", ".join(sorted(f"{fact} = {number:g}" for fact, number in limits))
+        yield "example", f"there is no example exactly on a limit ({facts})"
+
+
+def _given_pairs(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """(fact, value) of an example, also of its lesions and plans."""
+    for name, value in given.items():
+        if name in ("lesions", "plans"):
+            for entry in value:
+                for key, inner in entry.items():
+                    yield from ((key, inner), (f"{name[:-1]}.{key}", inner))
+        elif isinstance(value, int | float | str):
+            yield name, value

@@ -62,6 +62,11 @@ def test_one_rule_is_shown_with_everything_a_reviewer_asks():
     shown = load_catalogue().described("FLR-STD")
     assert shown["expression"].startswith("case(clinical.liver_background: normal -> ")
     assert shown["inputs"] == {"clinical.liver_background": "enum", "plan.sflr_pct": "%"}
+    assert shown["parameters"] == {
+        "$flr_chemo_pct": 30.0,
+        "$flr_cirrhosis_pct": 40.0,
+        "$flr_normal_pct": 20.0,
+    }
     assert shown["sources"][0]["doi"] == "10.1002/jso.25430"
     table = load_catalogue().described("NETTER1@core")["table"]
     assert table[1] == {"label": "25-50", "when": "burden_pct >= 25 and <= 50"}

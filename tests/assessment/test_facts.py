@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from netimg.assessment.facts import facts_from_tree, one_fact, template, with_fact
+from netimg.assessment.facts import facts_from_tree, one_fact, template, told_twice, with_fact
 from netimg.assessment.facts_check import fact_paths, kind_of, words_of
 from netimg.assessment.lines import toml_lines
 from netimg.errors import USE_001, FactsError, UsageError
@@ -281,6 +281,18 @@ def test_a_typed_fact_wins_over_the_file_and_leaves_the_file_alone():
     assert merged["labs"]["inr"]["unit"] == "1"
     assert tree["clinical"]["ecog"] == 0
     assert "inr" not in tree["labs"]
+
+
+def test_a_typed_fact_that_differs_from_the_file_is_said():
+    typed = ["clinical.ecog=2", "clinical.age_y=52", "labs.inr=1 1@2026-02-20"]
+    (flag,) = told_twice(clinical(), typed)
+    assert flag.code == "FACT-TWICE"
+    assert flag.sentence == "File and --fact differ for clinical.ecog; the option was taken."
+
+
+def test_the_file_of_a_problem_is_named():
+    with pytest.raises(FactsError, match=r"\(patient_07.toml\)"):
+        facts_from_tree({}, with_image=True, where="patient_07.toml")
 
 
 @pytest.mark.parametrize("path", fact_paths())

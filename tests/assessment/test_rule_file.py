@@ -111,7 +111,7 @@ def interval_table(rows: str) -> str:
     head = text[: text.index("[[rule.example]]")]
     return (
         head
-        + '[[rule.example]]\ngiven = {}\nexpect = "unknown"\n[[rule.example]]\ngiven = { lesion_count = 1 }\nexpect = "met"\nvalue = "a"\n[[rule.example]]\ngiven = { lesion_count = 9 }\nexpect = "met"\nvalue = "b"\n'
+        + '[[rule.example]]\ngiven = {}\nexpect = "unknown"\n[[rule.example]]\ngiven = { lesion_count = 5 }\nexpect = "met"\nvalue = "a"\n[[rule.example]]\ngiven = { lesion_count = 9 }\nexpect = "met"\nvalue = "b"\n'
     )
 
 
@@ -120,6 +120,7 @@ BROKEN = {
     "no source": (RULE.replace('source = { text = "operator", where = "" }\n', ""), 6, "source is missing"),
     "no example": (RULE[: RULE.index("[[rule.example]]")], 6, "example is missing"),
     "no example for unknown": (RULE[: RULE.rindex("[[rule.example]]")], 6, "there is no example for unknown"),
+    "no example on the limit": (RULE.replace("= 3.0 }", "= 3.01 }"), 6, "there is no example exactly on a limit (labs.albumin = 3)"),
     "other unit": (RULE.replace('= "g/dL" }', '= "g/L" }'), 13, "labs.albumin is given in g/L, it has g/dL"),
     "unknown fact": (RULE.replace("labs.albumin", "labs.albumen"), 13, "labs.albumen is not a fact that rules can read, nearest labs.albumin"),
     "undeclared fact": (RULE.replace("labs.albumin <", "labs.inr <"), 13, "labs.inr is read and not among the inputs"),
