@@ -135,6 +135,51 @@ def join_lesions(parts: Sequence[Mask | LabelMap]) -> Mask | LabelMap | None:
     return LabelMap(labels=joined, grid=grid)
 
 
+def join_lesions(parts: Sequence[Mask | LabelMap]) -> Mask | LabelMap | None:
+    """Lesions of several files as one; lesions of different files stay apart though they touch.
+
+    Parameters
+    ----------
+    parts
+        Masks (each 26-connected piece is a lesion) or label maps (each label is one) on one grid.
+
+    Returns
+    -------
+    Mask, LabelMap or None
+        None for no file; the only one as it is.
+
+    Raises
+    ------
+    MaskError
+        MSK-006 if lesions of two files overlap.
+    """
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    joined = np.zeros(parts[0].grid.shape, dtype=np.uint16)
+    for part in parts:
+        own = _apart(part)
+        twice = float(np.count_nonzero((joined > 0) & (own > 0))) * part.grid.voxel_ml
+        if twice > 0:
+            raise MaskError(
+                MSK_006,
+                what=f"two lesions overlap in {twice:.2f} mL.",
+                todo="Give each lesion once with --lesion-mask.",
+            )
+        joined = np.where(own > 0, own + joined.max(), joined).astype(np.uint16)
+    return LabelMap(labels=joined, grid=parts[0].grid)
+
+
+def _apart(part: Mask | LabelMap) -> LabelZYX:
+    """Lesions of one file by number: labels where there are several, else connected pieces."""
+    import cc3d
+
+    if isinstance(part, LabelMap) and len(part.present()) > 1:
+        return part.labels
+    inside = part.voxels if isinstance(part, Mask) else part.labels > 0
+    pieces = cc3d.connected_components(np.ascontiguousarray(inside), connectivity=26)
+    return pieces.astype(np.uint16)
+
+
 def _check_grids(grid: Grid, *parts: Mask | LabelMap | None) -> None:
     for part in parts:
         if part is not None and not part.grid.same_as(grid, tol_mm=0.1):

@@ -5,7 +5,7 @@ import pytest
 
 from netimg.anatomy import Origin
 from netimg.errors import MaskError
-from netimg.segmentation.given import anatomy_from_masks
+from netimg.segmentation.given import anatomy_from_masks, join_lesions
 from netimg.volume import LabelMap, Mask
 from tests.make import arrays
 
@@ -137,3 +137,24 @@ def test_masks_of_another_grid_and_nothing_at_all_are_a_callers_mistake():
         anatomy_from_masks(ON, liver=Mask(voxels=LIVER, grid=other))
     with pytest.raises(ValueError, match="needs a liver or lesions"):
         anatomy_from_masks(ON)
+
+
+def test_lesions_of_several_files_stay_apart_though_they_touch():
+    beside = box((8, 10), (15, 18), (10, 15))
+    pair = label_map(c3=box((4, 5), (6, 8), (6, 8)), c7=box((4, 5), (8, 10), (6, 8)))
+    joined = join_lesions([mask(LESION), mask(beside), pair])
+    assert len(joined.present()) == 4
+    assert len(anatomy_from_masks(ON, liver=mask(LIVER), lesions=joined).lesions) == 4
+
+
+def test_one_file_of_lesions_is_taken_as_it_is_and_none_is_none():
+    only = mask(LESION)
+    assert join_lesions([only]) is only
+    assert join_lesions([]) is None
+
+
+def test_lesions_given_twice_are_refused_with_the_volume():
+    with pytest.raises(MaskError) as caught:
+        join_lesions([mask(LESION), mask(LESION)])
+    assert caught.value.code.id == "MSK-006"
+    assert f"{LESION.sum() * 0.02:.2f} mL" in caught.value.what
