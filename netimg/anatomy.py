@@ -216,7 +216,8 @@ def _numbered(lesions: Mask | LabelMap) -> tuple[LabelZYX, tuple[int, float]]:
         smallest_ml = 0.0
     else:
         mask = lesions.voxels if isinstance(lesions, Mask) else lesions.labels > 0
-        raw = cc3d.connected_components(np.array(mask, order="C"))
+        # uint8: cc3d 4.1.1 fails on some boolean volumes
+        raw = cc3d.connected_components(mask.astype(np.uint8, order="C"))
         smallest_ml = MIN_LESION_ML
     counts = np.bincount(raw.ravel())
     found = [int(i) for i in np.flatnonzero(counts) if i != 0]

@@ -11,9 +11,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cc3d
 import numpy as np
 from scipy.spatial import ConvexHull
+
+from netimg.measurement.components import components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,8 +122,8 @@ def _longer(
 
 def _parts(image: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
     """8-connected parts of a slice."""
-    labels = cc3d.connected_components(np.array(image, order="C"), connectivity=8)
-    return [labels == label for label in range(1, int(labels.max()) + 1)]
+    labels, count = components(image)
+    return [labels == label for label in range(1, count + 1)]
 
 
 def _outline(part: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ import numpy as np
 from netimg.finding import Finding, Scope
 from netimg.flag import Flag, Severity
 from netimg.measurement.catalogue import measured
-from netimg.measurement.components import box_of
+from netimg.measurement.components import box_of, components
 from netimg.measurement.distance import depth_mm
 from netimg.measurement.intensity import Statistics, statistics
 from netimg.measurement.location import segment_table
@@ -303,13 +303,11 @@ def _inside(mask: MaskZYX, grid: Grid, deep_mm: float) -> MaskZYX | None:
 
 def _descending(aorta: MaskZYX, grid: Grid) -> MaskZYX:
     """Keep the most posterior part of the aorta in each slice: not the arch's front limb."""
-    import cc3d
-
     kept = np.zeros(aorta.shape, dtype=np.bool_)
     for z in np.flatnonzero(aorta.any(axis=(1, 2))).tolist():
-        parts = cc3d.connected_components(np.array(aorta[z]), connectivity=8)
+        parts, count = components(aorta[z])
         best, back = 0, -math.inf
-        for label in range(1, int(parts.max()) + 1):
+        for label in range(1, count + 1):
             pixels = np.argwhere(parts == label)
             index = np.insert(pixels.astype(np.float64), 0, z, axis=1)
             posterior = float(grid.to_world(index)[:, 1].mean())
