@@ -13,6 +13,7 @@ import numpy as np
 from netimg.errors import USE_001, UsageError
 from netimg.phantoms.shapes import (
     Ellipsoid,
+    Grown,
     HalfSpace,
     Joined,
     Rippled,
@@ -25,6 +26,9 @@ from netimg.resources import load_toml, shipped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_ON_THE_PLANE = 1e-30
+"""Gives a point that lies exactly on a cutting plane to one of the two sides."""
 
 LIVER = 1
 """Label of the whole liver, which the mask files carry as segments 11 to 18."""
@@ -131,7 +135,7 @@ def load_phantom(
         lesions = lesions[:lesion_count]
         bulging = [shape for shape in bulging if any(shape is x.body.shape for x in lesions)]
         model = tree["lesion"][-1]
-        lesions += _more_lesions(lesion_count - len(lesions), tissue, lesions, model, rng)
+        lesions += more_lesions(lesion_count - len(lesions), tissue, lesions, model, rng)
     whole = Joined(parts=(tissue, *bulging), every=False) if bulging else tissue
     numbers = {key: tree["liver"][key] for key in ("hu", "sstr", "fdg")}
     return Phantom(
@@ -167,7 +171,7 @@ def _segments(
     def sides(name: str) -> tuple[Shape, Shape]:
         """The named side of a plane, and the other one."""
         point, normal = tuple(table[name]["point"]), tuple(table[name]["normal"])
-        back = HalfSpace(point=point, normal=normal)
+        back = Grown(base=HalfSpace(point=point, normal=normal), mm=_ON_THE_PLANE)
         return HalfSpace(point=point, normal=(-normal[0], -normal[1], -normal[2])), back
 
     right, left = sides("right_of_middle")
@@ -176,7 +180,7 @@ def _segments(
     upper, lower = sides("above_portal_right")
     cranial, caudal = sides("above_portal_left")
     caudate = shape_from_tree(table["caudate"], named)
-    rest = Without(base=liver, cut=(caudate,))
+    rest = Without(base=liver, cut=(Grown(base=caudate, mm=-_ON_THE_PLANE),))
     cuts = {
         12: (left, lateral, cranial), 13: (left, lateral, caudal), 14: (left, medial),
         15: (right, front, lower), 16: (right, behind, lower),
@@ -214,14 +218,20 @@ def _lesion(row: Mapping[str, Any], *, scale: float) -> Lesion:
     return Lesion(body=body, core=Structure(name=f"{row['name']}, core", shape=inner, **numbers))
 
 
-def _more_lesions(
+def more_lesions(
     count: int,
     tissue: Shape,
     there: list[Lesion],
     model: Mapping[str, Any],
     rng: np.random.Generator,
 ) -> list[Lesion]:
-    """Small round lesions like ``model``, 5 mm apart from all others, 3 mm inside the liver."""
+    """Small round lesions like ``model``, 5 mm apart from all others, 3 mm inside the liver.
+
+    Raises
+    ------
+    UsageError
+        If there is no room for ``count`` of them.
+    """
     added: list[Lesion] = []
     low, high = (np.array(corner) for corner in tissue.box)
     for _ in range(200 * max(count, 0)):

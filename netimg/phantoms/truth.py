@@ -23,8 +23,8 @@ HOW = {
     "hu_mean: half a CT voxel, after slice profile and kernel, without noise; other volumes: "
     "a quarter of a voxel; PET: a third of a PET voxel, after blur and breathing, without noise",
     "lesion_bounds": "low and high: the smallest and largest result with the voxel grid laid in "
-    "different positions over the fine grid, widened by half their range on either side, and by "
-    "the noise",
+    "different positions over the fine grid, widened by half their range on either side, by "
+    "half a pixel (longest_mm) and by the noise",
     "volume_bounds": "liver, segments, organs, tumour: three standard errors of rounding each "
     "voxel at the surface to full or empty, sqrt(sum f (1 - f)) voxels",
     "region_bounds": "two SD of the blurred values where the region may lie, and the noise",

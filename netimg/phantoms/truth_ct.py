@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
+from skimage import measure
 
 from netimg.anatomy import SEGMENT_CODES
 from netimg.phantoms import ct_physics
@@ -16,6 +17,8 @@ from netimg.phantoms.scan import render
 from netimg.phantoms.shapes import Joined, Shape
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from netimg.arrays import MaskZYX
     from netimg.geometry import Grid
     from netimg.phantoms.anatomy import Phantom
@@ -88,15 +91,29 @@ def _share(
 def size(shape: Shape, grid: Grid, subject: Subject) -> list[dict[str, Any]]:
     """Volume and longest axial diameter of a lesion."""
     fine = around(shape, grid, margin_mm=max(grid.spacing_mm), factor=4)
-    inside = distance(shape, fine) < 0
+    away = distance(shape, fine)
+    inside = away < 0
     ml = [float(inside[p].sum()) * grid.voxel_ml for p in positions(4)]
-    mm = [longest_axial_mm(inside[p], grid.spacing_mm[1:]) for p in list(positions(4))[::3]]
+    mm = [longest_axial_mm(inside[p], grid.spacing_mm[1:]) for p in positions(4)]
+    half_pixel = max(grid.spacing_mm[1:]) / 2
     exact_ml = float(inside.sum()) * fine.voxel_ml
-    exact_mm = longest_axial_mm(inside, fine.spacing_mm[1:])
+    exact_mm = longest_contour_mm(away, fine.spacing_mm[1:])
     return [
         subject.row("volume_ml", "mL", exact_ml, widened(ml)),
-        subject.row("longest_mm", "mm", exact_mm, widened(mm)),
+        subject.row("longest_mm", "mm", exact_mm, widened(mm, half_pixel, half_pixel)),
     ]
+
+
+def longest_contour_mm(away: NDArray[np.float32], spacing_mm: tuple[float, float]) -> float:
+    """Longest in-plane diameter of the surface where ``away`` is 0, found between the points."""
+    longest = 0.0
+    for plane in away:
+        contours = [c * spacing_mm for c in measure.find_contours(plane, 0.0)]
+        if contours:
+            points = np.concatenate(contours)
+            gaps = points[:, None] - points[None]
+            longest = max(longest, float(np.sqrt((gaps**2).sum(axis=-1).max())))
+    return longest
 
 
 def longest_axial_mm(inside: MaskZYX, spacing_mm: tuple[float, float]) -> float:

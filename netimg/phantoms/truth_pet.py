@@ -28,7 +28,7 @@ PEAK_MM = 10.0 * (3.0 / (4.0 * math.pi)) ** (1.0 / 3.0)
 MARGIN_MM = 10.0
 """SUVmax and SUVpeak are searched this far around a lesion."""
 AORTA, SPLEEN = 24, 31
-UNIT = "g/mL{SUVbw}"
+UNIT = "g/mL"
 
 
 def fine_grid(phantom: Phantom, pet: Grid) -> Grid:
