@@ -19,6 +19,7 @@ from netimg.volume import LabelMap, Mask
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from netimg.arrays import LabelZYX
     from netimg.geometry import Grid
 
 SEGMENTS = (*SEGMENT_CODES, 141, 142)
@@ -99,40 +100,6 @@ def anatomy_from_masks(
         origins=None if origins is None else _origins(origins, named),
         flags=() if no_lesions else _lesion_flags(lesions, liver),
     )
-
-
-def join_lesions(parts: Sequence[Mask | LabelMap]) -> Mask | LabelMap | None:
-    """Lesions of several files as one; None for no file.
-
-    Masks alone are joined to one mask, whose components become lesions. With a label map among
-    them each label, and each mask, is one lesion.
-
-    Raises
-    ------
-    MaskError
-        MSK-006 if two files claim the same voxel as different lesions.
-    """
-    if len(parts) < 2:
-        return parts[0] if parts else None
-    grid = parts[0].grid
-    if all(isinstance(part, Mask) for part in parts):
-        union = np.zeros(grid.shape, dtype=bool)
-        for part in parts:
-            union |= part.voxels if isinstance(part, Mask) else part.labels > 0
-        return Mask(voxels=union, grid=grid)
-    joined = np.zeros(grid.shape, dtype=np.uint16)
-    for part in parts:
-        labels = part.voxels.astype(np.uint16) if isinstance(part, Mask) else part.labels
-        taken = labels > 0
-        shared = np.count_nonzero(taken & (joined > 0)) * grid.voxel_ml
-        if shared:
-            raise MaskError(
-                MSK_006,
-                what=f"two lesion masks share {shared:.2f} mL.",
-                todo="Give each voxel to one lesion.",
-            )
-        joined[taken] = labels[taken] + joined.max()
-    return LabelMap(labels=joined, grid=grid)
 
 
 def join_lesions(parts: Sequence[Mask | LabelMap]) -> Mask | LabelMap | None:

@@ -365,9 +365,10 @@ class Passes:
             return None
         lesion = self.seen.fields[stage.name, LESION]
         if stage.activation != "softmax" or stage.output(LIVER) is None:
-            return _half(lesion.values[None], lesion.grid, grid)[0]
+            alone: NDArray[np.float16] = _half(lesion.values[None], lesion.grid, grid)[0]
+            return alone
         both = np.stack((lesion.values, self._whole_liver(stage).values))
-        out = np.empty(grid.shape, dtype=np.float16)
+        out: NDArray[np.float16] = np.empty(grid.shape, dtype=np.float16)
         for first, last, (share, whole) in onto(both, lesion.grid, grid):
             out[first:last] = share / np.maximum(whole, 1e-3)
         return out
