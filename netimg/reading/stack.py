@@ -252,13 +252,26 @@ def _regular(
     note = min(limits[f"{name}_note_mm"], limits[f"{name}_note_fraction"] * step_mm)
     if off_mm <= max(limits["regular_mm"], note):
         return off_mm
-    gaps = np.diff(along)
+    times = _missing_times(np.diff(along))
+    if times is not None:
+        raise _missing(along, times, numbers=numbers, series=series)
+    raise refusal(GEO_003, series=series, spacings=_spacings(along))
+
+
+def _missing_times(gaps: Vectors) -> NDArray[np.int_] | None:
+    """Gaps as multiples of the usual one where a few slices are missing; None where that is no
+    explanation, as for two spacings in one series.
+    """
+    limits = table("geometry")["spacing"]
     usual = float(np.median(gaps))
     times = np.rint(gaps / usual).astype(int)
     whole = np.abs(gaps - times * usual) <= limits["missing_fraction"] * usual
-    if bool(whole.all()) and int(times.max()) >= 2:
-        raise _missing(along, times, numbers=numbers, series=series)
-    raise refusal(GEO_003, series=series, spacings=_spacings(along))
+    wide = times >= 2
+    in_a_row = np.convolve(wide, np.ones(limits["missing_run"]), mode="valid")
+    few = wide.sum() <= max(1.0, limits["missing_share"] * len(gaps))
+    if whole.all() and wide.any() and few and in_a_row.max(initial=0) < limits["missing_run"]:
+        return times
+    return None
 
 
 def _missing(

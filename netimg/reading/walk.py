@@ -128,7 +128,8 @@ def _folder(root: Path, settings: Settings) -> Walk:
     base = root.resolve()
     found: list[Found] = []
     aside: list[SetAside] = []
-    seen: set[tuple[int, int]] = set()
+    status = base.stat()
+    seen = {(status.st_dev, status.st_ino)}
     stack: list[tuple[Path, int]] = [(root, 0)]
     while stack:
         folder, depth = stack.pop()

@@ -190,15 +190,17 @@ def write(path, elements, plane=None, *, private=None, syntax=ExplicitVRLittleEn
 def injection(fields):
     """One item of the Radiopharmaceutical Information Sequence."""
     item = Dataset()
-    for keyword, value in fields.items():
-        if value is None:
-            continue
-        if keyword == "RadionuclideCode":
-            item.RadionuclideCodeSequence = [code(*value)]
-        elif keyword == "RadiopharmaceuticalCode":
-            item.RadiopharmaceuticalCodeSequence = [code(*value)]
-        else:
-            setattr(item, keyword, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for keyword, value in fields.items():
+            if value is None:
+                continue
+            if keyword == "RadionuclideCode":
+                item.RadionuclideCodeSequence = [code(*value)]
+            elif keyword == "RadiopharmaceuticalCode":
+                item.RadiopharmaceuticalCodeSequence = [code(*value)]
+            else:
+                setattr(item, keyword, value)
     return item
 
 

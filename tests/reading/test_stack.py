@@ -1,0 +1,214 @@
+"""Geometry from positions: accepted, accepted with a note, or refused with the numbers."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netimg.errors import InputError
+from netimg.reading.headers import read_header
+from netimg.reading.stack import stack
+from netimg.reading.walk import Found
+from netimg.settings import Settings
+from tests.make.dicom import body, ct_series, pet_series
+
+SETTINGS = Settings.shipped()
+
+
+def headers_of(paths):
+    return [read_header(Found(p.name, p, None, p.stat().st_size), SETTINGS) for p in paths]
+
+
+def stacked(paths, kind="CT", *, same=False):
+    return stack(headers_of(paths), series="series 1", kind=kind, same_picture=lambda _a, _b: same)
+
+
+def refusal(paths, kind="CT", **more):
+    with pytest.raises(InputError) as caught:
+        stacked(paths, kind, **more)
+    return caught.value.code.id, caught.value.what
+
+
+def along_z(places, first=(-20.0, -16.0)):
+    return [(*first, z) for z in places]
+
+
+def small(n):
+    return np.zeros((n, 8, 10))
+
+
+def codes(result):
+    return [flag.code for flag in result.flags if flag.code != "GEO-016"]
+
+
+def test_a_regular_series_is_its_positions(tmp_path):
+    result = stacked(ct_series(tmp_path, spacing_mm=(5.0, 0.7, 0.8), first_lps_mm=(-7, 8, -90)))
+    assert result.grid.shape == (12, 32, 40)
+    assert result.grid.spacing_mm == pytest.approx((5.0, 0.7, 0.8))
+    assert result.grid.origin_lps_mm == (-7.0, 8.0, -90.0)
+    assert np.linalg.det(result.grid.matrix) == pytest.approx(-1.0)
+    assert codes(result) == []
+
+
+@given(order=st.permutations(range(12)))
+def test_file_order_never_matters(order, tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp() / "shuffled"
+    paths = sorted(folder.glob("*.dcm")) or ct_series(folder)
+    result = stacked([paths[i] for i in order])
+    assert result.grid.origin_lps_mm == (-20.0, -16.0, 0.0)
+    assert [order[i] for i in result.order] == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("orientation", "axis_z"),
+    [
+        ((1, 0, 0, 0, 1, 0), (0, 0, 1)),  # axial
+        ((-1, 0, 0, 0, 1, 0), (0, 0, -1)),  # feet first, mirrored rows
+        ((0, 1, 0, 0, 0, -1), (-1, 0, 0)),  # sagittal
+        ((1, 0, 0, 0, 0, -1), (0, 1, 0)),  # coronal
+        ((0.8, 0.6, 0, -0.6, 0.8, 0), (0, 0, 1)),  # turned in plane
+        ((0.8, 0, 0.6, 0, 1, 0), (-0.6, 0, 0.8)),  # oblique
+    ],
+)
+def test_any_orientation_is_right_handed_and_runs_along_its_normal(tmp_path, orientation, axis_z):
+    result = stacked(ct_series(tmp_path, orientation=orientation))
+    row, column = np.array(orientation[:3]), np.array(orientation[3:])
+    assert result.grid.matrix[:, 0] == pytest.approx(np.cross(row, column))
+    assert result.grid.matrix[:, 0] == pytest.approx(axis_z)
+    assert result.grid.matrix[:, 1] == pytest.approx(column)
+    assert result.grid.matrix[:, 2] == pytest.approx(row)
+
+
+def test_a_tilt_of_15_degrees_is_refused_with_its_angle(tmp_path):
+    turn = math.radians(15)
+    orientation = (1, 0, 0, 0, math.cos(turn), math.sin(turn))
+    paths = ct_series(
+        tmp_path, small(40), orientation=orientation, positions=along_z(5.0 * np.arange(40))
+    )
+    assert refusal(paths) == (
+        "GEO-006",
+        "The gantry was tilted by 15.0 degrees; the slices do not stack upright.",
+    )
+
+
+def test_jitter_of_pet_beds_is_accepted_and_said(tmp_path):
+    places = np.round(3.27 * np.arange(60), 1)
+    result = stacked(pet_series(tmp_path, small(60), positions=along_z(places)), "PET")
+    (flag,) = [f for f in result.flags if f.code == "GEO-012"]
+    off_mm = np.abs(places - np.linspace(places[0], places[-1], 60)).max()
+    assert flag.value == pytest.approx(off_mm)
+    assert 0.05 < off_mm < 0.1
+    assert f"{off_mm:.2f} mm" in flag.sentence
+
+
+@pytest.mark.parametrize(("kind", "limit_mm"), [("CT", 0.25), ("PET", 0.45)])
+def test_a_slice_off_its_place_is_accepted_up_to_the_limit(tmp_path, kind, limit_mm):
+    make = ct_series if kind == "CT" else pet_series
+    for name, off_mm in (("within", limit_mm - 0.01), ("beyond", limit_mm + 0.01)):
+        places = 3.0 * np.arange(12.0)
+        places[5] += off_mm
+        paths = make(tmp_path / name, small(12), positions=along_z(places))
+        if name == "within":
+            assert "GEO-012" in codes(stacked(paths, kind))
+        else:
+            code, what = refusal(paths, kind)
+            assert code == "GEO-003"
+            assert f"{3 + off_mm:.2f} mm" in what
+
+
+def test_one_missing_slice_is_named_with_its_neighbours(tmp_path):
+    paths = ct_series(tmp_path, small(60), spacing_mm=(5.0, 2.0, 2.0))
+    del paths[31]
+    code, what = refusal(paths)
+    assert code == "GEO-004"
+    assert "1 slice is missing in series 1, between instance 31 and 33" in what
+    assert "(150.0 and 160.0 mm)" in what
+
+
+def test_two_thicknesses_are_named_with_their_ranges(tmp_path):
+    places = np.concatenate([np.arange(0, 50, 2.5), np.arange(50, 101, 5.0)])
+    code, what = refusal(ct_series(tmp_path, small(len(places)), positions=along_z(places)))
+    assert code == "GEO-003"
+    assert "2.50 mm from 0.0 to 50.0 mm, 5.00 mm from 50.0 to 100.0 mm" in what
+
+
+def test_slices_that_wander_in_plane_are_refused(tmp_path):
+    shift = 2.0 * np.random.default_rng(3).standard_normal(12)
+    places = [(-20.0 + s, -16.0, 3.0 * z) for z, s in enumerate(shift)]
+    code, what = refusal(ct_series(tmp_path, small(12), positions=places))
+    assert code == "GEO-003"
+    assert "shift by up to" in what
+
+
+def test_a_second_copy_of_a_slice_is_dropped_and_another_picture_there_refused(tmp_path):
+    places = 3.0 * np.arange(12.0)
+    places[6] = places[5]
+    paths = ct_series(tmp_path, small(12), positions=along_z(np.append(places[:7], places[7:] - 3)))
+    result = stacked(paths, same=True)
+    assert result.grid.shape[0] == 11
+    assert len(result.dropped) == 1
+    assert "GEO-013" in codes(result)
+    code, what = refusal(paths)
+    assert code == "GEO-005"
+    assert "15.00 mm" in what
+    assert "IM0006.dcm" in what
+
+
+def test_slices_at_one_place_only_are_not_a_volume(tmp_path):
+    paths = ct_series(tmp_path, small(4), positions=along_z([10.0] * 4))
+    assert refusal(paths)[0] == "GEO-005"
+
+
+@pytest.mark.parametrize(
+    ("bend", "code", "says"),
+    [
+        ({"ImagePositionPatient": None}, "GEO-001", "Slice 4 "),
+        ({"ImageOrientationPatient": None}, "GEO-001", "Slice 4 "),
+        ({"PixelSpacing": None}, "GEO-011", "absent"),
+        ({"PixelSpacing": ["0.01", "2"]}, "GEO-011", "0.01 mm x 2 mm"),
+        ({"PixelSpacing": ["2.1", "2"]}, "GEO-008", "2.1 x 2 mm"),
+        ({"Rows": 9}, "GEO-008", "9x10"),
+        ({"ImageOrientationPatient": ["0", "1", "0", "-1", "0", "0"]}, "GEO-007", "90.0 degrees"),
+        (
+            {"ImageOrientationPatient": ["1", "0", "0", "0.02", "1", "0"]},
+            "GEO-002",
+            "1.15 degrees",
+        ),
+    ],
+)
+def test_one_bent_slice_refuses_the_series(tmp_path, bend, code, says):
+    assert codes(stacked(ct_series(tmp_path / "straight", small(12)))) == []
+    found, what = refusal(ct_series(tmp_path / "bent", small(12), per_slice={3: bend}))
+    assert found == code
+    assert says in what
+
+
+def test_a_position_that_is_no_number_is_refused(tmp_path):
+    paths = ct_series(tmp_path, small(12))
+    raw = paths[3].read_bytes()
+    paths[3].write_bytes(raw.replace(b"-20\\-16\\9 ", b"-20\\-1x\\9 "))
+    code, what = refusal(paths)
+    assert code == "GEO-019"
+    assert "slice 4" in what
+
+
+@pytest.mark.parametrize(("n", "text"), [(1, "1 slice"), (2, "2 slices")])
+def test_one_or_two_slices_are_too_few(tmp_path, n, text):
+    assert refusal(ct_series(tmp_path, small(n))) == ("GEO-010", f"Series 1 has only {text}.")
+
+
+def test_spacing_beyond_reason_is_refused(tmp_path):
+    code, what = refusal(ct_series(tmp_path, small(4), spacing_mm=(25.0, 2.0, 2.0)))
+    assert code == "GEO-016"
+    assert "25 mm" in what
+
+
+def test_thickness_and_stated_spacing_are_compared_but_never_used(tmp_path):
+    common = {"SliceThickness": "5", "SpacingBetweenSlices": "4"}
+    result = stacked(ct_series(tmp_path, body(), common=common))
+    assert result.grid.spacing_mm[0] == pytest.approx(3.0)
+    sentences = {flag.code: flag.sentence for flag in result.flags}
+    assert "5.00 mm thick and 3.00 mm apart: they overlap by 2.00 mm" in sentences["GEO-015"]
+    assert "4.00 mm apart, their positions say 3.00 mm" in sentences["GEO-021"]
