@@ -9,6 +9,7 @@ from typing import Any
 from netimg.assessment import known, logic
 from netimg.assessment.criterion import Criterion, Example
 from netimg.assessment.evaluate import STATUS, Evaluator, Judgement
+from netimg.assessment.facts_check import is_number
 from netimg.assessment.known import Known, missing
 from netimg.assessment.logic import Answer, Truth
 from netimg.verdict import Status
@@ -103,7 +104,6 @@ def _difference(example: Example, judged: Judgement) -> str:
 
 
 def _same(expected: float | str | bool, found: float | str | bool | None) -> bool:
-    numbers = isinstance(expected, int | float) and isinstance(found, int | float)
-    if numbers and not isinstance(expected, bool):
-        return known.equal(float(expected), float(found))  # type: ignore[arg-type]  # numbers
+    if is_number(expected) and is_number(found):
+        return known.equal(expected, found)
     return expected == found

@@ -55,7 +55,7 @@ class Problem:
     sentence: str
 
 
-def problems(tree: Mapping[str, Any], *, with_image: bool) -> list[Problem]:
+def problems(tree: object, *, with_image: bool) -> list[Problem]:
     """Everything that is wrong with a raw tree, in the order of the tree.
 
     Parameters
@@ -65,6 +65,8 @@ def problems(tree: Mapping[str, Any], *, with_image: bool) -> list[Problem]:
     with_image
         Whether an image measures what it can; such facts are then refused.
     """
+    if not isinstance(tree, Mapping):
+        return [Problem(FACT_TYPE, "", f"the file is {_shown(tree)}, wanted a table")]
     found = list(dict.fromkeys(_of_schema(tree, with_image=with_image)))
     broken = {p.path for p in found}
     found += [p for p in _of_values(tree, with_image=with_image) if p.path not in broken]
@@ -183,6 +185,8 @@ def _shown(value: object) -> str:
         return "a table"
     if isinstance(value, Sequence):
         return "a list"
+    if value is None:
+        return "nothing"
     return "true or false" if isinstance(value, bool) else f"{value}"
 
 

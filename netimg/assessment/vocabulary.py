@@ -32,7 +32,6 @@ class Word:
         return self.unit not in ("bool", "enum")
 
 
-_SIZE = 0.0
 _BY_READER = ("clinical.surgeon_resectability", "clinical.aggressive_course")
 
 _PATIENT = {
@@ -55,12 +54,12 @@ def vocabulary() -> Mapping[str, Word]:
         kind = kind_of(path)
         unit = {"boolean": "bool", "enum": "enum"}.get(kind, units.canonical(path))
         by_reader = path in _BY_READER
-        found[path] = Word(unit, lowest=_SIZE, words=words_of(path), by_reader=by_reader)
+        found[path] = Word(unit, lowest=0.0, words=words_of(path), by_reader=by_reader)
         if kind == "lab":
-            found[f"{path}_uln"] = Word("1", lowest=_SIZE)
-    found |= {name: Word(unit, lowest=_SIZE) for name, unit in _PATIENT.items()}
-    found |= {f"lesion.{name}": Word(unit, lowest=_SIZE) for name, unit in _LESION.items()}
-    found |= {f"plan.{name}": Word(unit, lowest=_SIZE) for name, unit in _PLAN.items()}
+            found[f"{path}_uln"] = Word("1", lowest=0.0)
+    found |= {name: Word(unit, lowest=0.0) for name, unit in _PATIENT.items()}
+    found |= {f"lesion.{name}": Word(unit, lowest=0.0) for name, unit in _LESION.items()}
+    found |= {f"plan.{name}": Word(unit, lowest=0.0) for name, unit in _PLAN.items()}
     found["lesion.krenning"] = Word("1", levels=(0.0, 1.0, 2.0, 3.0, 4.0))
     found["lesion.krenning_visual"] = Word("1", levels=(0.0, 1.0, 2.0, 3.0, 4.0), by_reader=True)
     found["plan.inflow_outflow_preserved"] = Word("bool", by_reader=True)

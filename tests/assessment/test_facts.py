@@ -7,6 +7,8 @@ import json
 import tomllib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netimg.assessment.facts import facts_from_tree, one_fact, template, told_twice, with_fact
 from netimg.assessment.facts_check import fact_paths, kind_of, words_of
@@ -230,6 +232,43 @@ def test_no_clinical_fact_takes_a_text_that_it_does_not_know(path):
     error = refused(changed(path, "4,1"))
     assert error.code.id == "FACT-TYPE"
     assert f"{path} is the text" in error.what
+
+
+json_values = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-5, 500), st.floats(), st.text(max_size=5),
+        st.sampled_from(["2026-02-20", "L1", "VI", "unknown", "right_hepatectomy", "value", "unit"]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["value", "unit", "date", "id", "lesion", "x"]), inner),
+    ),
+    max_leaves=6,
+)  # fmt: skip
+places = st.sampled_from(
+    ["schema", "assessment_date", "clinical", "clinical.age_y", "clinical.ascites", "labs",
+     "clinical.extrahepatic", "labs.bilirubin_total", "labs.bilirubin_total.unit", "segments",
+     "segments_ml", "segments_ml.VI", "liver_ml", "lesions", "lesions.0", "lesions.0.id",
+     "lesions.0.vol_ml", "lesions.0.type", "pet", "pet.sstr", "pet.sstr.date",
+     "pet.sstr.reference", "pet.sstr.lesions", "pet.sstr.lesions.L1", "plans", "plans.0",
+     "plans.0.name", "plans.0.template", "plans.0.local", "plans.0.local.0", "search", "op",
+     "op.etlv", "uncertainty", "uncertainty.u", "profile", "new"]
+)  # fmt: skip
+
+
+@given(places, json_values, st.booleans())
+def test_whatever_stands_in_a_file_it_is_taken_or_refused(path, value, with_image):
+    code = "FACT-"
+    try:
+        json.dumps(facts_from_tree(changed(path, value), with_image=with_image).entered)
+    except FactsError as error:
+        code = error.code.id
+    assert code.startswith(("FACT-", "LES-"))
+
+
+@pytest.mark.parametrize("tree", [[], "facts", None, 3])
+def test_a_file_that_is_no_table_is_refused(tree):
+    assert refused(tree).code.id == "FACT-TYPE"
 
 
 # ---- one fact at a time --------------------------------------------------------------------------
