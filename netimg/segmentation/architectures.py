@@ -73,7 +73,7 @@ class Level(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Features of this level."""
-        y = self.conv2(self.norm2(self.conv1(self.norm1(x))))
+        y: torch.Tensor = self.conv2(self.norm2(self.conv1(self.norm1(x))))
         if self.residual:
             straight = crop_to(x, y.shape[2:])
             y = y + (straight if self.shortcut is None else self.shortcut(straight))
@@ -145,7 +145,8 @@ class PatchNormUNet(nn.Module):
         for level in self.up:
             x = functional.interpolate(x, scale_factor=float(self.pool), mode=self.upsampling)
             x = level(torch.cat((crop_to(left.pop(), x.shape[2:]), x), dim=1))
-        return self.head(self.norm(x))
+        logits: torch.Tensor = self.head(self.norm(x))
+        return logits
 
     def norms(self) -> list[PatchNorm]:
         """All normalisations, in a fixed order."""

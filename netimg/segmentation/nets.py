@@ -33,12 +33,16 @@ def build_network(class_name: str, kwargs: Mapping[str, Any]) -> torch.nn.Module
         from netimg.segmentation.architectures import PatchNormUNet
 
         # Its channels (20, 40, 80) suit no blocked layout: 2-4 times faster this way.
-        return PatchNormUNet(**kwargs).to(memory_format=torch.channels_last_3d)
+        network: torch.nn.Module = PatchNormUNet(**kwargs)
+        for parameter in network.parameters():
+            if parameter.ndim == 5:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+        return network
     if class_name in MONAI:
         from monai.networks import nets
 
-        network: torch.nn.Module = getattr(nets, class_name)(**kwargs)
-        return network
+        found: torch.nn.Module = getattr(nets, class_name)(**kwargs)
+        return found
     raise ModelError(
         MDL_005,
         what=f"{class_name!r} is not one of {', '.join((*MONAI, *OWN))}.",

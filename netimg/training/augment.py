@@ -86,7 +86,9 @@ def warp(
     field = _elastic(patch, spacing, rng, augment) if bent and augment.elastic_mm > 0 else None
     normal = []
     for k in range(3):
-        at = float(centre[k]) + sum(float(in_voxels[k, j]) * lines[j] for j in range(3))
+        at = torch.full((1, 1, 1), float(centre[k]))
+        for j in range(3):
+            at = at + float(in_voxels[k, j]) * lines[j]
         if field is not None:
             at = at + field[k]
         normal.append((2.0 * at + 1.0) / channels.shape[k + 1] - 1.0)

@@ -63,7 +63,8 @@ class RunConfig:
 
     def as_table(self) -> dict[str, Any]:
         """Plain values, as they are written to ``config.toml``."""
-        return _plain(dataclasses.asdict(self))
+        table: dict[str, Any] = _plain(dataclasses.asdict(self))
+        return table
 
 
 def load_config(path: Path, changes: Mapping[str, Any] | None = None) -> RunConfig:
@@ -104,8 +105,8 @@ def from_table(table: dict[str, Any], *, where: str) -> RunConfig:
                     where=where,
                     todo=f"Known: {', '.join(sorted(known))}.",
                 )
-    frozen = {key: _frozen(value) for key, value in table.items()}
-    bent = {key: _frozen(value) for key, value in augment.items()}
+    frozen: dict[str, Any] = {key: _frozen(value) for key, value in table.items()}
+    bent: dict[str, Any] = {key: _frozen(value) for key, value in augment.items()}
     try:
         return RunConfig(**frozen, augment=Augment(**bent))
     except TypeError as error:

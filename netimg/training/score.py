@@ -64,7 +64,7 @@ def score_item(item: Item, model: str, *, settings: Settings | None = None) -> d
         Volume(values=item.ct, grid=grid, quantity=Quantity.HU), model=model, settings=settings
     )
     seconds = time.monotonic() - begun
-    liver = found.liver.values
+    liver = found.liver.voxels
     row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
     reference_ml, predicted_ml = (float(m.sum()) * grid.voxel_ml for m in (item.liver, liver))
     row |= {
@@ -84,7 +84,7 @@ def score_item(item: Item, model: str, *, settings: Settings | None = None) -> d
         return row
     silent = item.lesions == IGNORE
     truth = item.lesions == LESION
-    drawn = found.lesion_labels.values > 0
+    drawn = found.lesion_labels.labels > 0
     seen = lesion_detection(drawn, truth, grid, ignore=silent, size_classes_mm=(10.0, 20.0))
     known = drawn & ~silent
     sizes = {k: float(m.sum()) * grid.voxel_ml for k, m in (("ref", truth), ("pred", known))}

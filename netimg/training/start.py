@@ -210,5 +210,6 @@ class _Parts:
         from netimg.training.inner import liver_scores
         from netimg.training.recorded import lesion_scores
 
-        score = lesion_scores if self.config.stage == "lesion" else liver_scores
-        return score(network, self.inner, self.config, half=self.half)
+        if self.config.stage == "lesion":
+            return lesion_scores(network, self.inner, self.config, half=self.half)  # type: ignore[arg-type]  # of that class by its config
+        return liver_scores(network, self.inner, self.config, half=self.half)
