@@ -30,15 +30,19 @@ class Given:
 
     def fact(self, name: str, subject: str) -> Known:
         """A given fact; those of a listed lesion or plan come from its own table."""
-        table: Mapping[str, Any] = self.given
-        for group in ("lesions", "plans"):
-            listed = self.given.get(group)
-            if listed is not None and name.startswith(f"{group[:-1]}."):
-                table = listed[int(subject)]
+        table = self._table(f"{name.partition('.')[0]}s", subject)
         value = table.get(name, table.get(name.partition(".")[2]))
         if value is None or value == "unknown":
             return Known.absent({missing(name)})
         return Known(value=value, error_name=name)
+
+    def _table(self, group: str, subject: str) -> Mapping[str, Any]:
+        """Table of a listed lesion or plan; without a list all stands in one."""
+        listed = self.given.get(group)
+        if listed is None or not subject:
+            return self.given
+        table: Mapping[str, Any] = dict(enumerate(listed)).get(int(subject), {})
+        return table
 
     def lesions(self) -> tuple[str, ...] | None:
         """Positions of the listed lesions."""
@@ -58,10 +62,7 @@ class Given:
 
     def told(self, rule: str, subject: str) -> Answer | None:
         """Status of a rule that the example, or the listed plan, gives."""
-        table: Mapping[str, Any] = self.given
-        plans = self.given.get("plans")
-        if plans is not None and subject:
-            table = plans[int(subject)]
+        table = self._table("plans", subject)
         status = table.get(f"@{rule}", self.given.get(f"@{rule}"))
         if status is None:
             return None

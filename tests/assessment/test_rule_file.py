@@ -4,6 +4,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netimg.assessment.catalogue import check_files, load_catalogue
 from netimg.errors import CRIT_001, CriteriaError
@@ -215,3 +217,37 @@ def test_a_file_beyond_the_limits_is_not_parsed(tmp_path, monkeypatch):
 
 def test_an_empty_folder_has_nothing_to_check(tmp_path):
     assert check_files([tmp_path]) == ([], 0)
+
+
+@pytest.mark.parametrize("given", ["lesions = 3", "lesions = [3]", "plans = []", "x = [[]]"])
+def test_an_example_of_any_shape_is_told_and_not_run(tmp_path, given):
+    path = write(tmp_path, RULE.replace("given = {}", f"given = {{ {given} }}"))
+    problems, _ = check_files([path])
+    assert all(p.startswith(f"{path}:2") for p in problems)
+
+
+@pytest.mark.slow
+@given(st.data())
+def test_a_damaged_file_is_told_with_file_and_line_and_never_stops_the_check(
+    tmp_path_factory, data
+):
+    text = data.draw(st.sampled_from([RULE, CLASS]))
+    lines = text.splitlines(keepends=True)
+    at = data.draw(st.integers(0, len(lines) - 1))
+    damage = data.draw(st.sampled_from(["drop", "twice", "cut", "swap"]))
+    if damage == "drop":
+        del lines[at]
+    elif damage == "twice":
+        lines.insert(at, lines[at])
+    elif damage == "cut":
+        cut = data.draw(st.integers(0, len(lines[at])))
+        lines[at] = lines[at][:cut] + lines[at][cut + 1 :]
+    else:
+        other = data.draw(st.integers(0, len(lines) - 1))
+        lines[at], lines[other] = lines[other], lines[at]
+    path = write(tmp_path_factory.mktemp("damaged"), "".join(lines))
+    problems, _ = check_files([path])
+    for problem in problems:
+        place, line, _ = problem.split(":", 2)
+        assert place == str(path)
+        assert 1 <= int(line) <= len(lines) + 1
