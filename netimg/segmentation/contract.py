@@ -22,6 +22,7 @@ from netimg.errors import (
     NothingUsable,
 )
 from netimg.flag import Flag, Severity
+from netimg.segmentation.pieces import pieces_of
 from netimg.segmentation.preprocess import upright
 from netimg.study import Phase
 from netimg.volume import Quantity
@@ -151,11 +152,9 @@ def _no_abdomen(*, what: str) -> NothingUsable:
 
 def _largest_ml(source: Upright, above_hu: float) -> float:
     """Volume of the largest connected piece of tissue, on voxels of about 4 mm."""
-    import cc3d
-
     steps = [max(1, round(4.0 / s)) for s in source.grid.spacing_mm]
     coarse = source.values[:: steps[0], :: steps[1], :: steps[2]] > above_hu
-    pieces = cc3d.connected_components(np.ascontiguousarray(coarse), connectivity=6)
+    pieces = pieces_of(coarse, connectivity=6)
     counts = np.bincount(pieces.ravel())[1:]
     return float(counts.max(initial=0)) * source.grid.voxel_ml * math.prod(steps)
 

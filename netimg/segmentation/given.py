@@ -14,6 +14,7 @@ from netimg.anatomy import LABEL_NAMES, SEGMENT_CODES, Anatomy, Origin
 from netimg.errors import MSK_004, MSK_006, MaskError
 from netimg.flag import Flag, Severity
 from netimg.segmentation.contract import LESIONS
+from netimg.segmentation.pieces import pieces_of
 from netimg.volume import LabelMap, Mask
 
 if TYPE_CHECKING:
@@ -138,12 +139,10 @@ def join_lesions(parts: Sequence[Mask | LabelMap]) -> Mask | LabelMap | None:
 
 def _apart(part: Mask | LabelMap) -> LabelZYX:
     """Lesions of one file by number: labels where there are several, else connected pieces."""
-    import cc3d
-
     if isinstance(part, LabelMap) and len(part.present()) > 1:
         return part.labels
     inside = part.voxels if isinstance(part, Mask) else part.labels > 0
-    pieces = cc3d.connected_components(np.ascontiguousarray(inside), connectivity=26)
+    pieces = pieces_of(inside)
     return pieces.astype(np.uint16)
 
 

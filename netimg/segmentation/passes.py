@@ -25,6 +25,7 @@ from netimg.segmentation.networks import (
 from netimg.segmentation.preprocess import at_spacing, box_around, levelled, onto, upright
 from netimg.segmentation.protocol import Prediction
 from netimg.segmentation.slide import slide
+from netimg.segmentation.pieces import largest_piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,11 +58,7 @@ class Field:
     @property
     def mask(self) -> MaskZYX:
         """Largest piece at or above the threshold."""
-        import cc3d
-
-        found = np.ascontiguousarray(self.values >= np.float16(self.threshold))
-        out: MaskZYX = cc3d.largest_k(found, k=1, connectivity=26) > 0 if found.any() else found
-        return out
+        return largest_piece(self.values >= np.float16(self.threshold))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

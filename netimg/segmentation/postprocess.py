@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netimg.segmentation.pieces import boxes_of, centres_of, pieces_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -94,9 +96,7 @@ def keep_pieces(
         Components above `MAJOR_ML` before.
     step
     """
-    import cc3d
-
-    labels = cc3d.connected_components(np.ascontiguousarray(liver), connectivity=26)
+    labels = pieces_of(liver)
     counts = np.bincount(labels.ravel())
     counts[0] = 0
     if counts.max(initial=0) == 0:
@@ -118,7 +118,6 @@ def keep_pieces(
 
 def fill_holes(liver: MaskZYX, grid: Grid, hole_mm2: float) -> tuple[MaskZYX, Step]:
     """Holes closed on all sides, and holes of one axial slice below ``hole_mm2``."""
-    import cc3d
     from scipy import ndimage
 
     out = _filled(liver)
@@ -128,7 +127,7 @@ def fill_holes(liver: MaskZYX, grid: Grid, hole_mm2: float) -> tuple[MaskZYX, St
             continue
         holes = ndimage.binary_fill_holes(out[z]) & ~out[z]
         if holes.any():
-            labels = cc3d.connected_components(holes, connectivity=4)
+            labels = pieces_of(holes, connectivity=4)
             small = np.bincount(labels.ravel()) * pixel_mm2 < hole_mm2
             small[0] = False
             out[z] |= small[labels]
@@ -140,19 +139,17 @@ def cut_bridges(
     liver: MaskZYX, locator: MaskZYX | None, grid: Grid, limits: Mapping[str, float]
 ) -> tuple[MaskZYX, Step]:
     """Cut off what hangs on the liver by a thin bridge and lies outside the first stage's liver."""
-    import cc3d
-
     if locator is None or not liver.any():
         return liver, Step(name="bridges", changed_ml=0.0)
     core = _distance_mm(liver, grid) > limits["bridge_mm"]
-    labels = cc3d.connected_components(core, connectivity=6)
+    labels = pieces_of(core, connectivity=6)
     counts = np.bincount(labels.ravel())
     counts[0] = 0
     large = np.flatnonzero(counts * grid.voxel_ml > limits["bridge_ml"])
     if len(large) < 2:
         return liver, Step(name="bridges", changed_ml=0.0)
     near = _distance_mm(~locator, grid) <= limits["bridge_locator_mm"]
-    centres = cc3d.statistics(labels.astype(np.uint32))["centroids"]
+    centres = centres_of(labels)
     outside = [
         k
         for k in large
@@ -183,10 +180,8 @@ def find_lesions(
     probability : (z, y, x)
         Of lesion, where there is liver.
     """
-    import cc3d
-
     found = (probability >= np.float16(limits["lesion_threshold"])) & liver
-    labels = cc3d.connected_components(np.ascontiguousarray(found), connectivity=26)
+    labels = pieces_of(found)
     counts = np.bincount(labels.ravel())
     counts[0] = 0
     all_ml = float(counts.sum()) * grid.voxel_ml
@@ -199,7 +194,7 @@ def find_lesions(
         Step(name="lesions", changed_ml=all_ml, remark=f"{np.count_nonzero(counts)} pieces"),
         Step(name="unsure lesions", changed_ml=-unsure_ml),
     ]
-    boxes = cc3d.statistics(labels.astype(np.uint32))["bounding_boxes"] if kept.any() else []
+    boxes = boxes_of(labels) if kept.any() else []
     small_ml = 0.0
     for k in np.flatnonzero(kept):
         if not _is_large(labels[boxes[k]] == k, int(counts[k]), grid, limits):
@@ -240,10 +235,8 @@ def axial_length_mm(piece: NDArray[np.bool_], grid: Grid) -> float:
 
 def _filled(mask: MaskZYX) -> MaskZYX:
     """Mask with the background that does not reach the box's faces (6-connected) filled."""
-    import cc3d
-
     empty = np.pad(~mask, 1, constant_values=True)
-    labels = cc3d.connected_components(empty, connectivity=6)
+    labels = pieces_of(empty, connectivity=6)
     core = (slice(1, -1),) * 3
     out: MaskZYX = labels[core] != labels[0, 0, 0]
     return out

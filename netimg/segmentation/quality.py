@@ -15,6 +15,7 @@ import numpy as np
 from netimg.flag import Flag, Severity
 from netimg.segmentation.artefacts import metal, noise
 from netimg.segmentation.contract import BOTH
+from netimg.segmentation.pieces import boxes_of, pieces_of
 from netimg.segmentation.preprocess import upright
 
 if TYPE_CHECKING:
@@ -239,11 +240,9 @@ def _core_shares(
     seen: Seen, probability: NDArray[np.float16], limits: Mapping[str, float]
 ) -> dict[int, float]:
     """Volume at the sure probability over volume at the low one, around each lesion."""
-    import cc3d
-
     low = (probability >= np.float16(limits["lesion_low"])) & seen.liver
     sure = low & (probability >= np.float16(limits["lesion_sure"]))
-    pieces = cc3d.connected_components(np.ascontiguousarray(low), connectivity=26)
+    pieces = pieces_of(low)
     wide = np.bincount(pieces.ravel())
     core = np.bincount(pieces[sure], minlength=len(wide))
     shares: dict[int, float] = {}
@@ -263,12 +262,10 @@ def sureness(anatomy: Anatomy) -> tuple[Lesion, ...]:
     Mean probability x (1 - share / 2): what bulges out of a segmented liver is more often a
     mistake than what lies inside it.
     """
-    import cc3d
-
     labels, liver = anatomy.lesion_labels.labels, anatomy.liver.voxels
     if not anatomy.lesions:
         return ()
-    boxes = cc3d.statistics(np.ascontiguousarray(labels))["bounding_boxes"]
+    boxes = boxes_of(labels)
     out = []
     for lesion in anatomy.lesions:
         if lesion.confidence is None:
