@@ -140,7 +140,6 @@ def _doubts(draft: Draft, tracer: Tracer) -> list[Flag]:
                 touches=touches,
                 series=label,
                 nuclide=tracer.nuclide,
-                number=draft.number,
             )
         ]
     if tracer.clash is not None:

@@ -259,8 +259,9 @@ def _regular(
 
 
 def _missing_times(gaps: Vectors) -> NDArray[np.int_] | None:
-    """Gaps as multiples of the usual one where a few slices are missing; None where that is no
-    explanation, as for two spacings in one series.
+    """Gaps as multiples of the usual one where a few slices are missing.
+
+    None where that is no explanation, as for two spacings in one series.
     """
     limits = table("geometry")["spacing"]
     usual = float(np.median(gaps))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +15,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netimg.errors import (
-    IDX_018,
     IDX_020,
     SEL_011,
-    SEL_018,
     InputError,
-    NothingUsable,
 )
 from netimg.progress import Progress, silent
 from netimg.reading.choose import by_token, choose_ct, choose_pets, not_there
@@ -29,6 +25,7 @@ from netimg.reading.ct import read_ct, typed_phase
 from netimg.reading.draft import Draft, drafts
 from netimg.reading.index import Index, index, kind_of
 from netimg.reading.listing import FoundStudy, find_studies, listed, pick
+from netimg.reading.nothing import nothing_usable
 from netimg.reading.pair import pair, same_person
 from netimg.reading.person import patient_of, study_header
 from netimg.reading.pet import is_attenuation_corrected, read_pet
@@ -107,7 +104,7 @@ def open_study(
         progress=progress,
     )
     if found.ct is None and not found.pets:
-        raise _nothing(found)
+        raise nothing_usable(found)
     return found
 
 
@@ -326,37 +323,6 @@ def _with_phase(series: Series, overrides: Mapping[str, object], asked: Series |
     if "phase" not in overrides or asked is None or series.uid != asked.uid:
         return series
     return replace(series, **typed_phase(series, str(overrides["phase"])))  # type: ignore[arg-type]  # fields of Series
-
-
-def _nothing(study: Study) -> NothingUsable:
-    """Why neither a CT nor a PET can be measured."""
-    pets = [s for s in study.series if s.kind == "PET"]
-    refused_ct = [a for a in study.set_aside if a.code.startswith(("GEO", "PIX", "SEL-017"))]
-    cts = [s for s in study.series if s.kind == "CT"]
-    if not pets and (refused_ct or cts):
-        reasons = Counter(f"{a.code} {a.sentence}" for a in refused_ct)
-        text = " ".join(f"{reason} ({n} files)" for reason, n in reasons.most_common(5))
-        text += " ".join(_never(s) for s in cts)
-        error = refusal(SEL_018, reasons=text.rstrip("."), where=study.source)
-    else:
-        found = Counter(s.kind for s in study.series for _ in s.instances)
-        found.update(a.code for a in study.set_aside)
-        text = ", ".join(f"{n} {_kind_name(kind)}" for kind, n in sorted(found.items()))
-        n = len(study.files)
-        error = refusal(IDX_018, n=n, found=text or "nothing", where=study.source)
-    assert isinstance(error, NothingUsable)  # noqa: S101  # for the type checker
-    return error
-
-
-def _never(series: Series) -> str:
-    n, mm = series.grid.shape[0], series.grid.spacing_mm[0]
-    return f"series {series.number} has {n} slices {mm:.1f} mm apart"
-
-
-def _kind_name(kind: str) -> str:
-    return {"PET": "PET images that are never chosen by themselves", "CT": "CT images"}.get(
-        kind, f"files set aside as {kind}"
-    )
 
 
 def _unused(header: Header) -> SetAside:

@@ -59,7 +59,7 @@ def ct_series(folder, values=None, **bends):
     bends["common"] = common | bends.get("common", {})
     intercept = float(bends["common"].get("RescaleIntercept") or 0)
     slope = float(bends["common"].get("RescaleSlope") or 1) or 1.0
-    return series(folder, np.rint((values - intercept) / slope), series="ct", **bends)
+    return series(folder, np.rint((values - intercept) / slope), **{"name": "ct"} | bends)
 
 
 def pet_series(folder, stored=None, *, radiopharmaceutical=None, **bends):
@@ -100,14 +100,14 @@ def pet_series(folder, stored=None, *, radiopharmaceutical=None, **bends):
             RADIOPHARMACEUTICAL | (radiopharmaceutical or {})
         ]  # fmt: skip
         bends["common"]["RadiopharmaceuticalInformationSequence"] = [injection(i) for i in given]
-    return series(folder, stored, series="pet", **bends)
+    return series(folder, stored, **{"name": "pet"} | bends)
 
 
 def series(
     folder,
     stored,
     *,
-    series,
+    name,
     study="study",
     patient="phantom",
     frame="frame",
@@ -123,6 +123,7 @@ def series(
 ):
     """Write one file per slice of ``stored``; see `ct_series` and `pet_series`.
 
+    UIDs depend on ``study``, ``name`` and slice; ``frame`` names the frame of reference.
     ``positions`` (n, 3) replaces the regular stack; ``per_slice`` maps a slice to element changes.
     """
     folder = Path(folder)
@@ -136,9 +137,9 @@ def series(
     paths = []
     for z, plane in enumerate(stored):
         elements = {
-            "SOPInstanceUID": uid(study, series, z),
+            "SOPInstanceUID": uid(study, name, z),
             "StudyInstanceUID": uid(study),
-            "SeriesInstanceUID": uid(study, series),
+            "SeriesInstanceUID": uid(study, name),
             "FrameOfReferenceUID": uid(study, frame),
             "PatientID": patient,
             "PatientName": patient.upper(),

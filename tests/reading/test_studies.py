@@ -1,0 +1,332 @@
+"""From a path to a study: every file accounted for, the right series chosen, the reasons said."""
+
+import json
+
+import numpy as np
+import pytest
+
+from netimg.errors import InputError, NothingUsable, UsageError
+from netimg.reading import open_study
+from netimg.reading.studies import find_studies, survey_study
+from netimg.reading.summary import inspect_tree
+from netimg.study import Phase, Role, TracerClass
+from netimg.volume import Quantity
+from tests.make.dicom import bend, body, ct_series, pet_series, uid, write
+
+
+def codes(series):
+    return {flag.code for flag in series.flags} - {"GEO-016"}
+
+
+def ct_and_pet(folder, **pet):
+    ct_series(folder / "ct")
+    pet_series(folder / "pet", **pet)
+    return folder
+
+
+def test_ct_and_pet_of_one_examination_are_read_chosen_and_paired(tmp_path):
+    study = open_study(ct_and_pet(tmp_path))
+    assert study.ct.role is Role.PRIMARY_CT
+    assert study.ct.phase is Phase.PORTAL
+    (pet,) = study.pets
+    assert pet.role is Role.PET_SSTR
+    assert pet.tracer == "dotatate_ga68"
+    assert pet.tracer_class is TracerClass.SSTR
+    assert pet.suv.possible
+    assert "shares the coordinate system of series 1" in pet.why
+    assert study.flags == ()
+    assert study.patient.weight_kg == 72.5
+    assert study.patient.height_cm == pytest.approx(178.0)
+    assert study.patient.age_y == 52
+    assert study.context().sex == "M"
+
+
+def test_found_is_in_series_plus_set_aside(tmp_path):
+    ct_and_pet(tmp_path)
+    (tmp_path / "notes.txt").write_text("a note " * 50)
+    (tmp_path / "ct" / "empty").write_bytes(b"")
+    (tmp_path / "cut.dcm").write_bytes((tmp_path / "ct" / "IM0001.dcm").read_bytes()[:-50])
+    elements = {
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.67",
+        "SOPInstanceUID": uid("dose"),
+        "StudyInstanceUID": uid("study"),
+        "SeriesInstanceUID": uid("dose series"),
+    }
+    write(tmp_path / "dose.dcm", elements)
+    write(tmp_path / "lost.dcm", elements | {"SeriesInstanceUID": None})
+    study = open_study(tmp_path)
+    reasons = {item.path: (item.code, item.sentence) for item in study.set_aside}
+    assert {path: code for path, (code, _) in reasons.items()} == {
+        "notes.txt": "IDX-004",
+        "ct/empty": "IDX-004",
+        "cut.dcm": "IDX-005",
+        "dose.dcm": "IDX-010",
+        "lost.dcm": "IDX-015",
+    }
+    assert "a radiation dose report" in reasons["dose.dcm"][1]
+    assert "SeriesInstanceUID" in reasons["lost.dcm"][1]
+    tree = inspect_tree(study, files=True)
+    assert tree["files"] == {"found": 23, "in_series": 18, "set_aside": 5}
+    assert len(tree["every_file"]) == 23
+    json.dumps(tree, allow_nan=False)
+
+
+def test_identity_stays_out_of_inspect_unless_it_is_asked_for(tmp_path):
+    ct_series(tmp_path / "ct", patient="waldeck", common={"AccessionNumber": "77001"})
+    study = open_study(tmp_path)
+    assert "waldeck" not in json.dumps(inspect_tree(study)).casefold()
+    assert "77001" not in json.dumps(inspect_tree(study))
+    assert inspect_tree(study, show_patient=True)["patient"]["id"] == "waldeck"
+
+
+def test_several_studies_are_listed_and_one_is_chosen(tmp_path):
+    ct_series(tmp_path / "a", study="one", common={"StudyDate": "20230101"})
+    ct_series(tmp_path / "b", study="two", common={"StudyDate": "20240101"})
+    with pytest.raises(UsageError) as caught:
+        open_study(tmp_path)
+    assert caught.value.code.id == "USE-003"
+    assert caught.value.exit_code == 2
+    assert "2 studies: 1 a (2023-01-01; 12 CT)" in caught.value.what
+    first, second = find_studies(tmp_path)
+    assert (first.number, first.folder, first.label) == (1, "a", "a")
+    assert first.counts == {"CT": 12}
+    assert first.key != second.key
+    for asked in ("2", uid("two"), uid("two")[:12], "b"):
+        assert open_study(tmp_path, study=asked).uid == uid("two")
+    assert len(open_study(tmp_path, study="2").files) == 12
+    with pytest.raises(UsageError) as caught:
+        open_study(tmp_path, study="3")
+    assert caught.value.code.id == "USE-005"
+
+
+def test_series_are_taken_by_number_uid_or_its_beginning(tmp_path):
+    ct_and_pet(tmp_path)
+    ct_uid, pet_uid = uid("study", "ct"), uid("study", "pet")
+    for ct, pet in (("1", "2"), (ct_uid, pet_uid), (ct_uid[:20], pet_uid[:20])):
+        study = open_study(tmp_path, ct=ct, pet=[pet])
+        assert (study.ct.uid, study.pets[0].uid) == (ct_uid, pet_uid)
+        assert study.ct.why[0] == "chosen by you (--ct)"
+        assert "SEL-012" in codes(study.pets[0])
+    for asked in ("7", "2", "1.2.3.4.5.6"):
+        with pytest.raises(UsageError) as caught:
+            open_study(tmp_path, ct=asked)
+        assert caught.value.code.id == "SEL-013"
+        assert caught.value.exit_code == 2
+        assert ct_uid in caught.value.what
+
+
+def test_a_beginning_that_fits_two_series_is_refused_with_both(tmp_path):
+    ct_and_pet(tmp_path)
+    ct_series(
+        tmp_path / "more", name="more", common={"SeriesInstanceUID": f"{uid('study', 'ct')}9"}
+    )
+    with pytest.raises(UsageError) as caught:
+        open_study(tmp_path, ct=uid("study", "ct")[:20])
+    assert caught.value.code.id == "SEL-013"
+    assert f"{uid('study', 'ct')}9" in caught.value.what
+
+
+def test_a_series_that_was_refused_says_why_when_it_is_asked_for(tmp_path):
+    ct_series(tmp_path / "good")
+    paths = ct_series(tmp_path / "bad", name="bad", common={"SeriesNumber": "9"})
+    paths[5].unlink()
+    study = open_study(tmp_path)
+    assert {item.code for item in study.set_aside} == {"GEO-004"}
+    with pytest.raises(InputError, match="1 slice is missing"):
+        open_study(tmp_path, ct=uid("study", "bad"))
+
+
+def test_the_portal_soft_thin_ct_is_chosen_and_the_reason_is_said(tmp_path):
+    def another(name, number, **common):
+        spacing_mm = common.pop("spacing_mm", (3.0, 2.0, 2.0))
+        common["SeriesNumber"] = number
+        ct_series(tmp_path / name, name=name, spacing_mm=spacing_mm, common=common)
+
+    another("art", "1", SeriesDescription="arterial phase")
+    another("thick", "2", SeriesDescription="portal venous", spacing_mm=(5.0, 2.0, 2.0))
+    another("sharp", "3", SeriesDescription="portal venous", ConvolutionKernel="B70f")
+    another("good", "4", SeriesDescription="portal venous")
+    study = open_study(tmp_path)
+    assert study.ct.uid == uid("study", "good")
+    assert study.ct.why[0] == 'chosen: before series 3 "portal venous" for its softer kernel'
+    assert len(study.cts) == 4
+    assert "SEL-016" in codes(study.ct)
+    assert "SEL-006" in codes(next(s for s in study.series if s.uid == uid("study", "sharp")))
+
+
+def test_a_typed_phase_is_marked_as_typed(tmp_path):
+    ct_series(tmp_path, common={"SeriesDescription": "abdomen", "ContrastBolusAgent": None})
+    assert open_study(tmp_path).ct.phase is Phase.UNKNOWN
+    study = open_study(tmp_path, overrides={"phase": "arterial"})
+    assert study.ct.phase is Phase.ARTERIAL
+    assert study.context().phase_source == "typed"
+
+
+def test_a_pet_alone_is_used_and_said(tmp_path):
+    pet_series(tmp_path)
+    study = open_study(tmp_path)
+    assert study.ct is None
+    assert [flag.code for flag in study.flags] == ["IDX-018"]
+    assert "There is no CT among the files (6)" in study.flags[0].sentence
+
+
+def test_neither_ct_nor_pet_names_what_was_found(tmp_path):
+    (tmp_path / "notes.txt").write_text("a note " * 50)
+    with pytest.raises(NothingUsable) as caught:
+        open_study(tmp_path)
+    assert caught.value.code.id == "IDX-018"
+    assert caught.value.exit_code == 4
+    assert "among the files (1)" in caught.value.what
+    assert "1 file: not a DICOM file" in caught.value.what
+
+
+def test_every_ct_refused_names_the_reasons(tmp_path):
+    ct_series(tmp_path, per_slice={3: {"ImagePositionPatient": None}})
+    with pytest.raises(NothingUsable) as caught:
+        open_study(tmp_path)
+    assert caught.value.code.id == "SEL-018"
+    assert "GEO-001" in caught.value.what
+    assert "Slice 4" in caught.value.what
+
+
+def test_a_pet_without_weight_keeps_its_activity_and_takes_a_typed_one(tmp_path):
+    pet_series(tmp_path, common={"PatientWeight": None})
+    (pet,) = open_study(tmp_path).pets
+    assert (pet.suv.possible, pet.suv.code) == (False, "SUV-001")
+    assert "--weight-kg" in pet.suv.todo
+    volume = pet.load()
+    assert volume.quantity is Quantity.ACTIVITY
+    assert volume.values.max() == 750.0
+    study = open_study(tmp_path, overrides={"weight_kg": 72.5})
+    assert study.pets[0].suv.possible
+    assert study.pets[0].suv.typed == {"weight_kg": 72.5}
+    assert study.pets[0].load().quantity is Quantity.SUV_BW
+    assert study.patient.sources["weight_kg"] == "typed"
+
+
+def test_units_without_a_way_to_suv_stay_stored_values(tmp_path):
+    pet_series(tmp_path, common={"Units": "PROPCPS"})
+    (pet,) = open_study(tmp_path).pets
+    assert pet.suv.code == "SUV-003"
+    assert pet.load().quantity is Quantity.STORED
+
+
+def test_two_identities_are_refused_until_one_is_chosen(tmp_path):
+    ct_series(tmp_path / "ct", patient="first")
+    pet_series(tmp_path / "pet", patient="second")
+    with pytest.raises(InputError) as caught:
+        open_study(tmp_path)
+    assert caught.value.code.id == "IDX-020"
+    assert "2 patient identities" in caught.value.what
+    assert "first" not in str(caught.value)
+    study = open_study(tmp_path, overrides={"patient": "first"})
+    assert study.pets == ()
+    assert {item.code for item in study.set_aside} == {"IDX-020"}
+
+
+def test_a_pet_of_another_study_is_taken_by_uid_and_of_another_patient_never(tmp_path):
+    ct_series(tmp_path / "ct", study="ct study")
+    pet_series(tmp_path / "pet", study="pet study")
+    pet_series(tmp_path / "strange", study="strange study", patient="stranger")
+    study = open_study(tmp_path, study=uid("ct study"), pet=[uid("pet study", "pet")])
+    assert study.pets[0].uid == uid("pet study", "pet")
+    assert [flag.code for flag in study.flags] == ["SEL-010"]
+    with pytest.raises(InputError) as caught:
+        open_study(tmp_path, study=uid("ct study"), pet=[uid("strange study", "pet")])
+    assert caught.value.code.id == "SEL-011"
+
+
+def test_another_frame_of_reference_is_said(tmp_path):
+    ct_series(tmp_path / "ct")
+    pet_series(tmp_path / "pet", frame="other", common={"AcquisitionDate": "20240313"})
+    study = open_study(tmp_path)
+    assert [flag.code for flag in study.flags] == ["SEL-010", "SEL-014"]
+    assert "3 days apart" in study.flags[1].sentence
+
+
+def test_a_pet_without_attenuation_correction_is_never_chosen_by_itself(tmp_path):
+    nac = {"CorrectedImage": ["NORM", "DECY"], "AttenuationCorrectionMethod": None}
+    ct_and_pet(tmp_path, common=nac)
+    study = open_study(tmp_path)
+    assert study.pets == ()
+    assert "SEL-007" in codes(study.series[1])
+    (pet,) = open_study(tmp_path, pet=["2"]).pets
+    assert pet.suv.code == "SUV-010"
+
+
+def test_a_spect_under_the_pet_class_is_only_taken_by_name(tmp_path):
+    lutetium = {
+        "Radiopharmaceutical": "Lu-177 DOTATATE",
+        "RadionuclideHalfLife": "574300",
+        "RadionuclideCode": ("C-101ED", "99SDM", "177 Lutetium"),
+        "RadionuclidePositronFraction": None,
+        "RadionuclideTotalDose": "3700000000",
+        "RadiopharmaceuticalStartDateTime": "20240309101500",
+        "RadiopharmaceuticalStartTime": None,
+    }
+    admin = {"DecayCorrection": "ADMIN", "DecayFactor": "1"}
+    pet_series(tmp_path, radiopharmaceutical=lutetium, common=admin)
+    with pytest.raises(NothingUsable) as caught:
+        open_study(tmp_path)
+    assert "Lu-177" in caught.value.what
+    assert "--pet 1" in caught.value.what
+    (pet,) = open_study(tmp_path, pet=["1"]).pets
+    assert pet.tracer_class is TracerClass.UNKNOWN
+    assert "SEL-008" in codes(pet)
+    # One day: 2 ** (24 h / 159.5 h) = +11 %, more than the 5 % that may be left open.
+    assert pet.suv.code == "SUV-029"
+    assert "11.0 %" in pet.suv.sentence
+
+
+def test_exact_copies_are_left_out_and_contradicting_ones_both(tmp_path):
+    paths = ct_series(tmp_path / "ct")
+    (tmp_path / "copy").write_bytes(paths[3].read_bytes())
+    study = open_study(tmp_path)
+    assert [(i.path, i.code) for i in study.set_aside] == [("ct/IM0004.dcm", "IDX-013")]
+    bend(tmp_path / "copy", InstanceNumber="99")
+    study = survey_study(tmp_path)
+    assert study.ct is None
+    by_code = {}
+    for item in study.set_aside:
+        by_code.setdefault(item.code, []).append(item)
+    assert len(by_code["IDX-014"]) == 2
+    assert "copy" in by_code["IDX-014"][1].sentence
+    assert len(by_code["GEO-004"]) == 11
+
+
+def test_series_numbers_are_stable_when_files_are_added(tmp_path):
+    ct_and_pet(tmp_path)
+    before = [(s.number, s.uid) for s in open_study(tmp_path).series]
+    (tmp_path / "a note").write_text("x" * 300)
+    assert [(s.number, s.uid) for s in open_study(tmp_path).series] == before
+
+
+def test_unknown_overrides_are_a_callers_bug(tmp_path):
+    ct_series(tmp_path)
+    for wrong in ({"colour": 1}, {"phase": "late"}, {"tracer": "water"}):
+        with pytest.raises(ValueError, match=r"colour|late|water"):
+            open_study(tmp_path, overrides=wrong)
+
+
+def test_a_typed_tracer_wins(tmp_path):
+    pet_series(tmp_path, radiopharmaceutical={"Radiopharmaceutical": "solution"})
+    assert "SEL-008" in codes(open_study(tmp_path).pets[0])
+    (pet,) = open_study(tmp_path, overrides={"tracer": "dotatoc_ga68"}).pets
+    assert pet.tracer == "dotatoc_ga68"
+    assert pet.role is Role.PET_SSTR
+    assert "SEL-008" not in codes(pet)
+
+
+def test_thick_slices_are_never_chosen_by_themselves(tmp_path):
+    ct_series(tmp_path, body((12, 32, 40)), spacing_mm=(12.0, 2.0, 2.0))
+    with pytest.raises(NothingUsable, match=r"12\.0 mm apart"):
+        open_study(tmp_path)
+    assert open_study(tmp_path, ct="1").ct.grid.spacing_mm[0] == pytest.approx(12.0)
+
+
+def test_negative_and_zero_voxels_load_as_they_are(tmp_path):
+    stored = np.zeros((6, 16, 20))
+    stored[2, 3, 4] = 2000
+    pet_series(tmp_path, stored)
+    values = open_study(tmp_path).pets[0].load().values
+    assert np.count_nonzero(values) == 1
