@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netimg.anatomy import Anatomy, Origin
+from netimg.flag import Flag, Severity
 from netimg.progress import silent
 from netimg.segmentation.postprocess import clean
 from netimg.segmentation.preprocess import upright
@@ -87,7 +88,7 @@ def segment_with(
     used = Settings.shipped() if settings is None else settings
     known = SegContext() if context is None else context
     progress.stage("segment")
-    flags = segmenter.check(ct, known)
+    flags = (*_card_flags(segmenter.card), *segmenter.check(ct, known))
     plan = make_plan(segmenter, ct.grid, device=device, settings=used)
     prediction = segmenter.run(ct, plan, progress)
     limits = table(used, "segmentation.postprocess") | dict(segmenter.card.postprocess)
@@ -97,6 +98,14 @@ def segment_with(
         ct, anatomy, prediction, cleaned, context=known, limits=table(used, "segmentation.flags")
     )
     return replace(anatomy, flags=(*flags, *prediction.flags, *doubts))
+
+
+def _card_flags(card: Card) -> tuple[Flag, ...]:
+    """What the card itself says against believing the numbers."""
+    if card.status != "test-only":
+        return ()
+    sentence = f"{card.id} exists for tests: no number here is to be believed."
+    return (Flag(code="test_model", severity=Severity.HIGH, sentence=sentence),)
 
 
 def table(settings: Settings, prefix: str) -> dict[str, float]:

@@ -22,10 +22,10 @@ from netimg.segmentation.networks import (
     record,
     tile_of,
 )
+from netimg.segmentation.pieces import largest_piece
 from netimg.segmentation.preprocess import at_spacing, box_around, levelled, onto, upright
 from netimg.segmentation.protocol import Prediction
 from netimg.segmentation.slide import slide
-from netimg.segmentation.pieces import largest_piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

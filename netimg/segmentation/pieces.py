@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def pieces_of(mask: NDArray[np.bool_], *, connectivity: int = 26) -> NDArray[Any]:
+def pieces_of(mask: NDArray[np.bool_], *, connectivity: Literal[4, 6, 8, 26] = 26) -> NDArray[Any]:
     """Label of the piece that each voxel belongs to, from 1; 0 outside.
 
     Parameters
