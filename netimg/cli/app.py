@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
 from netimg import __version__
 from netimg.cli import batch, criteria, evaluate, inspect, models, phantom, run, train
+from netimg.cli.common import Stopped, Terminated
 from netimg.cli.terminal import Terminal
 from netimg.errors import (
-    EXIT_INTERRUPTED,
-    EXIT_TERMINATED,
     INT_001,
     USE_001,
-    Interrupted,
     NetimgError,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 app = typer.Typer(
     name="netimg",
@@ -71,7 +72,12 @@ for _room in (run, batch, inspect, phantom, evaluate, models, criteria, train):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit status."""
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(call(sys.argv[1:] if argv is None else argv))
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated
 
 
 def call(argv: Sequence[str]) -> int:
@@ -79,34 +85,29 @@ def call(argv: Sequence[str]) -> int:
     terminal = Terminal.plain(json_wanted="--json" in argv)
     try:
         status = app(args=list(argv), prog_name="netimg", standalone_mode=False)
-    except BrokenPipeError:
-        _silence_stdout()
-        return 0
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last door: all become one sentence
+    except Exception as error:  # noqa: BLE001  # the last door: all become one sentence
         return _end(terminal, error, debug="--debug" in argv)
     return status if isinstance(status, int) else 0
 
 
-def _end(terminal: Terminal, error: BaseException, *, debug: bool) -> int:
+def _end(terminal: Terminal, error: Exception, *, debug: bool) -> int:
     """Exit status and words of what ended a command."""
     match error:
-        case Interrupted():
-            terminal.say(str(error))
-            return EXIT_TERMINATED
+        case Stopped():
+            terminal.say("stopped; nothing half-written is left")
+            return error.exit_code
         case NetimgError():
             return _refuse(terminal, error)
         case TyperException():
             return _refuse_usage(terminal, error)
-        case KeyboardInterrupt() | typer.Abort():
-            terminal.say("stopped; nothing half-written is left")
-            return EXIT_INTERRUPTED
     return _refuse_bug(terminal, error, debug=debug)
 
 
 def _refuse(terminal: Terminal, error: NetimgError) -> int:
     if terminal.json_wanted:
         part = {"code": error.code.id, "what": error.what, "where": error.where, "todo": error.todo}
-        _print_errors(error.exit_code, [part])
+        document = {"schema": "netimg.error/1", "exit_code": error.exit_code, "errors": [part]}
+        terminal.document(document)
     terminal.say(str(error))
     return error.exit_code
 
@@ -137,13 +138,3 @@ def _refuse_bug(terminal: Terminal, error: BaseException, *, debug: bool) -> int
         "and report them without patient data.",
     )
     return _refuse(terminal, bug)
-
-
-def _print_errors(status: int, errors: list[dict[str, str]]) -> None:
-    document = {"schema": "netimg.error/1", "exit_code": status, "errors": errors}
-    print(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def _silence_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush stays quiet."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

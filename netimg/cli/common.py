@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from netimg.cli.terminal import Terminal, configure_log
-from netimg.errors import USE_001, UsageError
+from netimg.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, USE_001, UsageError
 
 _EVERY = "Every command"
 
@@ -82,6 +82,19 @@ _COMMON = {
 }
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends the work as Ctrl-C does, with an exit status of its own."""
+
+
+class Stopped(Exception):  # noqa: N818  # nothing went wrong
+    """A person or the system ended the work."""
+
+    def __init__(self, interrupt: KeyboardInterrupt) -> None:
+        super().__init__()
+        is_terminated = isinstance(interrupt, Terminated)
+        self.exit_code = EXIT_TERMINATED if is_terminated else EXIT_INTERRUPTED
+
+
 def command(app: typer.Typer, name: str, **options: Any) -> Callable[..., Any]:  # noqa: ANN401  # passed on to typer
     """Register a function ``f(terminal, ...)`` as a command, with the common options added."""
 
@@ -95,8 +108,12 @@ def command(app: typer.Typer, name: str, **options: Any) -> Callable[..., Any]: 
 
         @functools.wraps(function)
         def call(**values: Any) -> Any:  # noqa: ANN401  # whatever the command takes and gives
-            terminal = _terminal({key: values.pop(key) for key in _COMMON})
-            return function(terminal, **values)
+            try:
+                terminal = _terminal({key: values.pop(key) for key in _COMMON})
+                return function(terminal, **values)
+            except KeyboardInterrupt as interrupt:
+                # typer would turn it into an exit status without a word.
+                raise Stopped(interrupt) from interrupt
 
         parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + common
         call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # read by inspect

@@ -156,4 +156,8 @@ def _write(stream: Any, text: str) -> None:  # noqa: ANN401  # a text stream
         c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
     )
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(clean.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+    try:
+        print(clean.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+    except BrokenPipeError:
+        # The reader went away (`| head`): say nothing more, and let the work go on.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
