@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from netimg.verdict import Assessment
     from netimg.volume import LabelMap, Mask
 
+_HOW_FAST = ("resources.", "batch.")
+"""Settings that leave no trace in a result: the same study, the same bytes, on any machine."""
+
 _PACKAGES = ("numpy", "scipy", "pydicom", "SimpleITK", "torch", "monai", "highdicom")
 
 
@@ -68,14 +71,28 @@ class Facts(finding.Facts):
         return cls.from_dict(read_facts(Path(path)))
 
     @classmethod
-    def from_dict(cls, tree: Mapping[str, Any], *, with_image: bool = False) -> Self:
+    def from_dict(
+        cls,
+        tree: Mapping[str, Any],
+        *,
+        with_image: bool = False,
+        lines: Mapping[str, int] | None = None,
+        where: str = "",
+    ) -> Self:
         """Return the facts of a tree as TOML or JSON would give it.
 
-        ``with_image``: refuse what the image measures (FACT-IMAGE).
+        Parameters
+        ----------
+        tree
+            Schema ``netimg.facts/1``.
+        with_image
+            Refuse what the image measures (FACT-IMAGE).
+        lines, where
+            Line of each path, and the file's name, for messages.
         """
         from netimg.assessment.facts import facts_from_tree
 
-        facts = facts_from_tree(tree, with_image=with_image)
+        facts = facts_from_tree(tree, with_image=with_image, lines=lines, where=where)
         return cls(
             tree=facts.tree,
             entered=facts.entered,
@@ -246,6 +263,7 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
         settings=settings,
         progress=progress,
     )
+    facts = dated(facts, study)
     manifest = _manifest(study, request, facts, settings)
     if holds(request.output, manifest):
         return Outcome(path=request.output, result=None)
@@ -314,15 +332,30 @@ def load_facts(
     """
     if path is None and not texts:
         return None
-    from netimg.assessment.facts import with_fact
+    from netimg.assessment.facts import told_twice, with_fact
+    from netimg.assessment.lines import toml_lines
     from netimg.reading.facts_file import read_facts
 
     tree: dict[str, Any] = {"schema": "netimg.facts/1"} if path is None else read_facts(path)
+    flags = told_twice(tree, texts)
     for text in texts:
         tree = with_fact(tree, text)
     if assessment_date is not None:
         tree["assessment_date"] = assessment_date.isoformat()
-    return Facts.from_dict(tree, with_image=True)
+    is_toml = path is not None and path.suffix.lower() != ".json"
+    lines = toml_lines(path.read_text("utf-8")) if path is not None and is_toml else {}
+    where = "" if path is None else path.name
+    facts = Facts.from_dict(tree, with_image=True, lines=lines, where=where)
+    return replace(facts, flags=facts.flags + flags)
+
+
+def dated(facts: Facts | None, study: Study) -> Facts | None:
+    """Return the facts as of the CT's date where nobody gave an assessment date; never today's."""
+    day = study.ct.acquired_at.date() if study.ct and study.ct.acquired_at else study.date
+    if facts is None or facts.assessment_date is not None or day is None:
+        return facts
+    tree = dict(facts.entered) | {"assessment_date": day.isoformat()}
+    return replace(Facts.from_dict(tree, with_image=True), flags=facts.flags)
 
 
 def find_anatomy(
@@ -455,7 +488,15 @@ def _judge(
 
     clock.stage("measure")
     found = measure(study, anatomy, settings=settings, progress=clock.progress)
-    found = replace(found, flags=found.flags + flags)
+    series = [s.flags for s in (study.ct, *study.pets) if s is not None]
+    parts = (
+        found.flags,
+        flags,
+        anatomy.flags if anatomy else (),
+        *series,
+        facts.flags if facts else (),
+    )
+    found = replace(found, flags=tuple(dict.fromkeys(flag for part in parts for flag in part)))
     clock.stage("plan")
     plans: Plans = plan(found, facts, anatomy=anatomy, settings=settings)
     if facts is not None:
@@ -521,7 +562,11 @@ def _manifest(
         version=__version__,
         command=request.command,
         settings_hash=settings.hash,
-        settings=settings.different_from_shipped(),
+        settings={
+            key: value
+            for key, value in settings.different_from_shipped().items()
+            if not key.startswith(_HOW_FAST)
+        },
         input_fingerprint=_digest([study.uid, instances]),
         config_hash=_digest(config),
         model_sha256=weights,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import socket
 from collections import Counter
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
@@ -58,6 +60,12 @@ class Outcome:
             stage=stage,
             exit_code=error.exit_code,
         )
+
+    def ended(self, *, seconds: float) -> Outcome:
+        """Return it as ended on this machine, now, after so many seconds."""
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        host = socket.gethostname()
+        return replace(self, seconds=round(seconds, 3), host=host, finished_at=now)
 
     def as_row(self) -> dict[str, Cell]:
         """Return the fields as plain values, the state as its word."""

@@ -136,12 +136,11 @@ def _findings(root: Path, settings: Settings, progress: Progress) -> list[_Study
         apart = [one for path in patients for one in _findings(path, settings, progress)]
         return apart or [_Refused(root, error)]
     studies = [_Study(root / s.folder if s.folder else root, s.uid, s.key) for s in listed]
-    empty = [
-        _Refused(path, error)
-        for path in (patients if studies else [root])
-        if not any(path.is_relative_to(s.path) or s.path.is_relative_to(path) for s in studies)
-        and (error := _why_nothing(path, settings)) is not None
-    ]
+    empty: list[_Study | _Refused] = []
+    for path in patients if studies else [root]:
+        if not any(path.is_relative_to(s.path) or s.path.is_relative_to(path) for s in studies):
+            why = _why_nothing(path, settings)
+            empty += [] if why is None else [_Refused(path, why)]
     return [*studies, *empty]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netimg.settings import Settings
 
 SCHEMA = "netimg.batch/1"
+SCHEMA_VERSION = "1.0"
 
 
 @dataclass(slots=True)
@@ -85,6 +86,7 @@ def write_document(
     studies = dict(sorted((waiting | ended).items()))
     document = {
         "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
         "version": __version__,
         "inputs": list(inputs),
         "settings": settings.different_from_shipped(),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-import socket
 import time
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netimg.batch.outcome import Outcome, State
@@ -71,12 +68,4 @@ def run_task(task: Task, settings: Settings, stages: _Stages) -> Outcome:
     else:
         state = State.SKIPPED if finished.result is None else State.DONE
         outcome = Outcome(label=task.label, input=task.source, state=state)
-    return replace(outcome, seconds=round(time.monotonic() - began, 3), **signature())
-
-
-def signature() -> dict[str, str]:
-    """Where and when a study ended."""
-    return {
-        "host": socket.gethostname(),
-        "finished_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    }
+    return outcome.ended(seconds=time.monotonic() - began)

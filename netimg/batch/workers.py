@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from netimg.batch.outcome import Outcome
-from netimg.batch.worker import serve, signature
+from netimg.batch.worker import serve
 from netimg.errors import RUN_001, RUN_002, ResourceError
 
 if TYPE_CHECKING:
@@ -200,5 +200,4 @@ def _overdue(job: _Job, limit_s: float) -> Outcome | None:
 
 def _refused(job: _Job, error: ResourceError) -> Outcome:
     outcome = Outcome.refused(job.task.label, job.task.source, error, stage=job.stage)
-    seconds = round(time.monotonic() - job.began, 3)
-    return replace(outcome, seconds=seconds, **signature())
+    return outcome.ended(seconds=time.monotonic() - job.began)
