@@ -12,6 +12,10 @@ from netimg.cli.app import call
 from tests.e2e.conftest import PHANTOM, TRUE_MASKS, WITH_FACTS
 
 
+def _rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text("utf-8").splitlines()))
+
+
 def test_the_folder_holds_what_was_asked_for_and_nothing_else(phantom_out: Path) -> None:
     there = {str(p.relative_to(phantom_out)) for p in phantom_out.rglob("*") if p.is_file()}
     assert {
@@ -35,7 +39,7 @@ def test_the_manifest_names_every_other_file_with_its_size(phantom_out: Path) ->
 
 
 def test_every_file_of_the_input_has_a_row(phantom_out: Path) -> None:
-    rows = list(csv.DictReader((phantom_out / "input.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((phantom_out / "input.csv").read_text("utf-8").splitlines()))
     files = [p for p in PHANTOM.rglob("*") if p.is_file()]
     assert len(rows) == len(files)
 
@@ -177,7 +181,10 @@ def test_an_unreadable_file_among_good_ones_costs_that_file_only(tmp_path: Path)
     (folder / "CT" / "broken.dcm").write_bytes(b"\x00" * 128 + b"DICM" + b"\x08\x00\x05")
     words = ["run", str(folder), "-o", str(out), *TRUE_MASKS, "--outputs", "csv", "-q"]
     assert call(words) == 0
-    rows = {row["path"]: row for row in csv.DictReader((out / "input.csv").open(encoding="utf-8"))}
+    rows = {
+        row["path"]: row
+        for row in csv.DictReader((out / "input.csv").read_text("utf-8").splitlines())
+    }
     broken = rows["CT/broken.dcm"]
     assert broken["code"] in ("IDX-003", "IDX-004", "IDX-005")
     assert broken["sentence"]
