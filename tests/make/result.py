@@ -23,6 +23,7 @@ from netimg.study import (
     TracerClass,
 )
 from netimg.treatment import LocalTreatment, Plan, Plans
+from netimg.units import UCUM
 from netimg.verdict import Assessment, Comparison, Reason, Status, Verdict
 from netimg.volume import LabelMap, Mask, Quantity, Volume
 
@@ -115,7 +116,7 @@ def instances(grid, series, sop_class, paths=None):
     """One instance per slice, feet first."""
     return tuple(
         Instance(
-            path=paths[z] if paths else Path(f"{series}_{z}.dcm"),
+            path=paths[z] if paths else Path(),
             sop_instance_uid=f"1.2.826.0.1.{series}.{z + 1}",
             sop_class_uid=sop_class,
             instance_number=z + 1,
@@ -239,7 +240,8 @@ def findings(body: Anatomy, facts=None) -> Findings:
             reason="missing_input:organs.aorta",
         )
     )
-    return Findings(items=tuple(items), facts=facts)
+    coded = (replace(item, ucum=UCUM[item.unit]) for item in items)
+    return Findings(items=tuple(coded), facts=facts)
 
 
 def facts() -> Facts:
@@ -265,11 +267,12 @@ def plans() -> Plans:
                 retained=("I", "II", "III", "IV"),
                 local=(LocalTreatment(lesion="L2", method="wedge", margin_mm=10.0),),
                 findings=(
-                    Finding(name="flr_ml", value=512.3, unit="mL", **own),
+                    Finding(name="flr_ml", value=512.3, unit="mL", ucum="ml", **own),
                     Finding(
                         name="sflr_pct",
                         value=None,
                         unit="%",
+                        ucum="%",
                         reason="missing_input:clinical.weight_kg",
                         **own,
                     ),
@@ -349,7 +352,11 @@ def assessment() -> Assessment:
 
 def study(ct=None, pets=(), source="somewhere/patient_07") -> Study:
     series = tuple(s for s in (ct, *pets) if s is not None)
-    files = tuple((f"{i.path.name}", f"series {s.number}") for s in series for i in s.instances)
+    files = tuple(
+        (f"{s.kind.lower()}_{i.z_index:03d}.dcm", f"series {s.number}")
+        for s in series
+        for i in s.instances
+    )
     flags = ()
     if ct is None:
         flags = (

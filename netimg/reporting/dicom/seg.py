@@ -267,6 +267,8 @@ class _Job:
         for part in ("Series", "Content", "InstanceCreation"):
             setattr(seg, f"{part}Date", self.when.strftime("%Y%m%d"))
             setattr(seg, f"{part}Time", self.when.strftime("%H%M%S"))
+        for tool in seg.get("ContributingEquipmentSequence", ()):
+            tool.ContributionDateTime = self.when.strftime("%Y%m%d%H%M%S")
         _steady_dimension_uid(seg, uid("dimensions"))
         return seg
 

@@ -13,6 +13,8 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from netimg.errors import IDX_003, InputError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -48,10 +50,22 @@ def source_headers(instances: Sequence[Instance]) -> list[Dataset]:
 
     Raises
     ------
-    OSError
-        If a source file has gone.
+    InputError
+        IDX-003 if a source file cannot be read again.
     """
     ordered = sorted(instances, key=lambda i: (i.z_index is None, i.z_index or 0))
+    try:
+        return _read(ordered)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(
+            IDX_003,
+            what=f"an image that was read before cannot be read again: {error}.",
+            where="DICOM SEG",
+            todo="Put the files back, or leave SEG out with --outputs html,csv,nifti.",
+        ) from error
+
+
+def _read(ordered: Sequence[Instance]) -> list[Dataset]:
     archives: dict[Path, zipfile.ZipFile] = {}
     with ExitStack() as stack:
         headers = []

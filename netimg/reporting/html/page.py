@@ -71,6 +71,7 @@ def _rendered(result: StudyResult, pictures: dict[str, list[View]], *, privacy: 
         "has_liver": result.anatomy is not None and result.anatomy.has_liver,
         "has_lesions": result.anatomy is not None and result.anatomy.has_lesions,
         "lesions": lesions,
+        "thumbnails_note": _thumbnails_note(len(lesions["rows"])),
         "segments": sections.segments(result),
         "plans": sections.plans(result),
         "criteria": sections.criteria(result),
@@ -81,6 +82,12 @@ def _rendered(result: StudyResult, pictures: dict[str, list[View]], *, privacy: 
         "origin": origin.origin(result, privacy=privacy),
     }
     return _environment().get_template("report.html.j2").render(view)
+
+
+def _thumbnails_note(lesions: int) -> str:
+    """Says that thumbnails are left out, where they are."""
+    most = int(picture_settings()["lesion"]["report_max"])
+    return words()["lesions"]["more"].format(shown=most) if lesions > most else ""
 
 
 def _embedded(

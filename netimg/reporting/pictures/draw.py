@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netimg.reporting.pictures.lettering import lettered
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netimg.reporting.colours import Rgb
     from netimg.reporting.pictures.picture import Pixels
     from netimg.reporting.pictures.planes import Plane
-
-_BARS_MM = (5, 10, 20, 50, 100, 200)
-_INK = "white"
-_SHADOW = (
-    (-1, 0, "black"), (1, 0, "black"), (0, -1, "black"), (0, 1, "black"), (0, 0, _INK),
-)  # fmt: skip
-"""Offsets in pixels: text is readable on any grey. (Path effects lose the bar of a lone F.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +93,7 @@ def drawn(
     pixels: Pixels = np.repeat(grey[:, :, None], 3, axis=2)
     for outline in outlines:
         pixels[_border(outline.mask, rows, columns)] = outline.rgb
-    return _lettered(pixels, plane.letters, step_mm, corners)
+    return lettered(pixels, plane.letters, step_mm, corners)
 
 
 def _grey(
@@ -145,48 +140,3 @@ def _border(
     core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     border: NDArray[np.bool_] = large & ~core
     return border
-
-
-def _lettered(
-    pixels: Pixels,
-    letters: tuple[str, str, str, str],
-    step_mm: float,
-    corners: tuple[str, str],
-) -> Pixels:
-    """Orientation letters, a scale bar and lines in the upper corners over the pixels."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-
-    height, width = pixels.shape[:2]
-    figure = Figure(figsize=(width / 100, height / 100), dpi=100)
-    canvas = FigureCanvasAgg(figure)
-    figure.figimage(pixels, 0, 0, origin="upper")
-    size = 8.0 if width >= 400 else 6.5
-    edge = 6
-
-    def write(x: float, y: float, text: str, across: str, down: str) -> None:
-        for right, lower, ink in _SHADOW:
-            figure.text(
-                (x + right) / width, 1 - (y + lower) / height, text, color=ink, fontsize=size,
-                ha=across, va=down, family="DejaVu Sans", parse_math=False,
-            )  # fmt: skip
-
-    left, right, top, bottom = letters
-    write(edge, height / 2, left, "left", "center")
-    write(width - edge, height / 2, right, "right", "center")
-    write(width / 2, edge, top, "center", "top")
-    write(width / 2, height - edge, bottom, "center", "bottom")
-    write(edge, edge, corners[0], "left", "top")
-    write(width - edge, edge, corners[1], "right", "top")
-    bar_mm = max((b for b in _BARS_MM if b / step_mm <= width * 0.3), default=_BARS_MM[0])
-    bar_px = bar_mm / step_mm
-    ends = [edge / width, (edge + bar_px) / width]
-    for ink, thickness in (("black", 3.0), (_INK, 1.5)):
-        line = Line2D(ends, [edge / height] * 2, color=ink, linewidth=thickness)
-        figure.add_artist(line)
-    write(edge, height - edge - 4, f"{bar_mm} mm", "left", "bottom")
-    canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib types its figures, not its canvas
-    buffer = canvas.buffer_rgba()  # type: ignore[no-untyped-call]  # as above
-    lettered: Pixels = np.array(buffer)[:, :, :3].copy()
-    return lettered

@@ -12,6 +12,7 @@ from netimg.finding import Finding
 
 _NO_UNIT = ("", "1", "label", "bool", "list", "enum", "count")
 _PRINTED = {"g/mL": "", "mm2": "mm²", "m2": "m²", "mL/m2": "mL/m²", "10^9/L": "10⁹/L", "a": "years"}
+_NEVER_NOTHING = ("mL", "mm", "%", "g/mL")
 _MOST_DECIMALS = 12
 
 MINUS = "\u2212"
@@ -25,7 +26,8 @@ def number(value: float, unit: str = "", *, threshold: float | None = None) -> s
     Parameters
     ----------
     threshold
-        Where given, digits are added until the text lies on the value's side of it.
+        Where given, digits are added until the text lies on the value's side of it. A volume or a
+        share that is not 0 is never shown as 0.
 
     Examples
     --------
@@ -37,10 +39,11 @@ def number(value: float, unit: str = "", *, threshold: float | None = None) -> s
     if isinstance(value, int) or not math.isfinite(value):
         return str(value)
     decimals = _decimals(abs(value), unit)
-    if threshold is None:
-        return _rounded(value, decimals)
-    side = _side(value, threshold)
-    while decimals < _MOST_DECIMALS and _side(round(value, decimals), threshold) != side:
+    limits = [] if threshold is None else [threshold]
+    limits += [0.0] if unit in _NEVER_NOTHING else []
+    while decimals < _MOST_DECIMALS and any(
+        _side(round(value, decimals), limit) != _side(value, limit) for limit in limits
+    ):
         decimals += 1
     return _rounded(value, decimals)
 
@@ -48,7 +51,7 @@ def number(value: float, unit: str = "", *, threshold: float | None = None) -> s
 def _decimals(size: float, unit: str) -> int:
     """Decimals for a value of this size; negative rounds tens."""
     if unit in ("mL", "mL/m2", "mL/kg"):
-        return 1 if size < 9.95 else 2 - math.floor(math.log10(size))
+        return 1 if size < 10 else 2 - math.floor(math.log10(size))
     if unit == "mm":
         return 1 if size < 9.95 else 0
     if unit in ("%", "g/mL"):

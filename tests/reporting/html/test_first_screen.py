@@ -1,0 +1,87 @@
+from dataclasses import replace
+
+import pytest
+
+from netimg.finding import Finding, Findings, Scope
+from netimg.flag import Flag, Severity
+from netimg.reporting.html.first_screen import fact_leaves, numbers, person_name
+from netimg.reporting.html.marks import Marks
+from tests.make import result as make
+
+
+def tiles_of(result):
+    return {tile["label"]: tile for tile in numbers(result, Marks.of(result))}
+
+
+def with_findings(result, *items):
+    return replace(result, findings=Findings(items=items, facts=result.facts))
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("Doe^Jane^^Dr", "Doe, Jane Dr"),
+        ("Doe", "Doe"),
+        ("Yamada^Tarou=山田^太郎", "Yamada, Tarou"),
+        (None, ""),
+    ],
+)
+def test_names_are_written_as_people_write_them(stored, shown):
+    assert person_name(stored) == shown
+
+
+def test_a_missing_number_says_why():
+    missing = Finding(name="liver_volume_ml", value=None, unit="mL", reason="missing_input:liver")
+    tile = tiles_of(with_findings(make.pet_only(), missing))["Liver"]
+    assert (tile["value"], tile["detail"]) == ("–", "a liver mask is missing")
+
+
+def test_a_bound_is_named():
+    found = Finding(name="liver_volume_ml", value=1500.0, unit="mL", bound="lower")
+    assert tiles_of(with_findings(make.result(), found))["Liver"]["detail"] == "lower bound"
+
+
+def test_without_lesions_the_longest_is_no_number():
+    tiles = tiles_of(make.result(lesions=False))
+    assert tiles["Lesions"]["detail"] == "none found"
+    assert tiles["Longest lesion"]["value"] == "–"
+
+
+def test_uptake_of_the_scan_stands_in_only_without_lesions():
+    scan = Finding(name="sstr_suv_max", value=80.0, unit="g/mL", scope=Scope.PET, id="sstr")
+    result = make.result()
+    both = replace(result, findings=Findings(items=(*result.findings.items, scan)))
+    assert tiles_of(both)["SUVmax, SSTR PET"]["value"] == "20.0"
+    alone = tiles_of(with_findings(make.pet_only(), scan))["SUVmax, SSTR PET"]
+    assert (alone["value"], alone["detail"]) == ("80.0", "anywhere in the scan")
+
+
+@pytest.mark.parametrize(
+    ("touches", "marked"),
+    [
+        (("liver_volume_ml",), True),
+        (("patient.liver_volume_ml",), True),
+        (("patient",), True),
+        (("lesion",), False),
+        (("L1",), False),
+        ((), False),
+    ],
+)
+def test_marks_stand_where_a_doubt_touches(touches, marked):
+    flag = Flag(code="x", severity=Severity.INFO, sentence="A doubt.", touches=touches)
+    result = replace(make.result(), flags=(flag,))
+    assert bool(tiles_of(result)["Liver"]["marks"]) is marked
+
+
+def test_doubts_that_limit_the_answer_are_numbered_first():
+    low = Flag(code="a", severity=Severity.INFO, sentence="a")
+    high = Flag(code="b", severity=Severity.HIGH, sentence="b")
+    marks = Marks.of(replace(make.result(pet=False), flags=(low, high)))
+    assert [flag.code for flag in marks.flags] == ["b", "a"]
+
+
+def test_a_fact_with_unit_and_date_is_one_fact():
+    leaves = dict(fact_leaves(make.facts().entered))
+    assert list(leaves) == [
+        "clinical.age_y", "clinical.ecog", "clinical.extrahepatic", "labs.albumin"
+    ]  # fmt: skip
