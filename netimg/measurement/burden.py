@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from netimg.anatomy import Anatomy
     from netimg.arrays import LabelZYX, MaskZYX
+    from netimg.finding import Source
     from netimg.settings import Settings
 
 _SPLEEN = 31
@@ -75,7 +76,7 @@ def tissue_of(anatomy: Anatomy) -> Tissue | None:
 
 
 def patient_findings(
-    anatomy: Anatomy, tissue: Tissue | None, on: str, model_band: Interval | None
+    anatomy: Anatomy, tissue: Tissue | None, on: Source, model_band: Interval | None
 ) -> list[Finding]:
     """Volumes, burden and count of the whole liver.
 
@@ -84,7 +85,7 @@ def patient_findings(
     anatomy, tissue
         The anatomy and its crop.
     on
-        ``series 4``.
+        The series it was drawn on.
     model_band
         Interval of the tumour volume by the model's probability.
 
@@ -115,7 +116,7 @@ def patient_findings(
     return findings
 
 
-def dominant_findings(tissue: Tissue | None, anatomy: Anatomy, on: str) -> list[Finding]:
+def dominant_findings(tissue: Tissue | None, anatomy: Anatomy, on: Source) -> list[Finding]:
     """Which lesion is the largest, and its share of the tumour; nothing without lesions."""
     names = ("dominant_lesion", "dominant_lesion_pct")
     if not anatomy.has_lesions or tissue is None or not tissue.lesion_numbers:
@@ -129,7 +130,7 @@ def dominant_findings(tissue: Tissue | None, anatomy: Anatomy, on: str) -> list[
 
 
 def segment_findings(
-    anatomy: Anatomy, tissue: Tissue | None, on: str, settings: Settings
+    anatomy: Anatomy, tissue: Tissue | None, on: Source, settings: Settings
 ) -> tuple[list[Finding], list[Flag]]:
     """Volumes and burden of segments and sides, involved segments, bilobar disease."""
     if tissue is None or tissue.segments is None or not anatomy.has_liver:
@@ -153,7 +154,7 @@ def segment_findings(
 _SIDE_BURDENS = tuple(f"burden_{side}_pct" for side in HEMILIVERS)
 
 
-def _spleen(anatomy: Anatomy, on: str) -> Finding:
+def _spleen(anatomy: Anatomy, on: Source) -> Finding:
     spleen = anatomy.organ(_SPLEEN)
     if spleen is None:
         return measured("spleen_volume_ml", None, on=on, reason="missing_input:spleen")
@@ -183,7 +184,7 @@ def _band(mask: MaskZYX, anatomy: Anatomy) -> Interval:
     return (lo, hi, "boundary")
 
 
-def _functional(liver: Amount, tumour: Amount, on: str) -> Finding:
+def _functional(liver: Amount, tumour: Amount, on: Source) -> Finding:
     """Liver minus tumour, with both intervals at their far ends."""
     lo = max(0.0, liver.interval[0] - tumour.interval[1])
     hi = liver.interval[1] - tumour.interval[0]
@@ -198,7 +199,7 @@ def _part(
     *,
     scope: Scope,
     id: str,  # noqa: A002  # the field's name
-    on: str,
+    on: Source,
 ) -> list[Finding]:
     """Volume, tumour, burden and count of a part of the liver."""
     about: dict[str, Any] = {"on": on, "scope": scope, "id": id}
@@ -221,7 +222,7 @@ def _part(
     ]
 
 
-def _burden(name: str, liver: Amount, tumour: Amount, on: str, **about: Any) -> Finding:  # noqa: ANN401  # scope and id
+def _burden(name: str, liver: Amount, tumour: Amount, on: Source, **about: Any) -> Finding:  # noqa: ANN401  # scope and id
     if liver.ml == 0.0:
         return measured(name, None, on=on, reason="missing_input:liver", **about)
     value = 100.0 * tumour.ml / liver.ml
@@ -229,7 +230,7 @@ def _burden(name: str, liver: Amount, tumour: Amount, on: str, **about: Any) -> 
     return measured(name, value, on=on, interval=interval, **about)
 
 
-def _side_burden(side: str, part: list[Finding], on: str) -> Finding:
+def _side_burden(side: str, part: list[Finding], on: Source) -> Finding:
     """Burden of a side under its patient-level name."""
     name = f"burden_{side}_pct"
     burden = next(f for f in part if f.name == "burden_pct")
@@ -265,7 +266,7 @@ def _unlabelled(tissue: Tissue, masks: Mapping[str, MaskZYX]) -> list[Flag]:
 
 
 def _spread(
-    anatomy: Anatomy, tissue: Tissue, on: str, settings: Settings
+    anatomy: Anatomy, tissue: Tissue, on: Source, settings: Settings
 ) -> tuple[list[Finding], list[Flag]]:
     """Involved segments and bilobar disease."""
     if not anatomy.has_lesions:
@@ -322,7 +323,7 @@ def _counts_in(tissue: Tissue, members: tuple[str, ...]) -> dict[int, int]:
 
 
 def _amount(
-    name: str, amount: Amount | None, on: str, reason: str, bound: str | None = None
+    name: str, amount: Amount | None, on: Source, reason: str, bound: str | None = None
 ) -> Finding:
     if amount is None:
         return measured(name, None, on=on, reason=reason)

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from netimg.anatomy import SEGMENT_CODES
 from netimg.finding import Finding, Scope, Source, Value
 from netimg.study import TracerClass
 from netimg.units import ucum
+
+if TYPE_CHECKING:
+    from netimg.study import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,13 @@ REGION: Mapping[str, Measure] = {
     **{f"centre_{axis}_mm": Measure("mm", f"centre, {word}") for axis, word in _AXES.items()},
 }
 
+
+def source_of(series: Series) -> Source:
+    """Source of what is measured on a series: ``series 4`` and the day it was acquired."""
+    date = None if series.acquired_at is None else series.acquired_at.date()
+    return Source(kind="measured", on=f"series {series.number}", date=date)
+
+
 _PREFIXES = tuple(tracer.value for tracer in TracerClass)
 
 
@@ -162,7 +173,7 @@ def measured(
     name: str,
     value: Value | None,
     *,
-    on: str,
+    on: Source,
     scope: Scope = Scope.PATIENT,
     id: str = "",  # noqa: A002  # the field's name
     reason: str | None = None,
@@ -179,7 +190,7 @@ def measured(
     name, value
         A name of `MEASURES`; None needs a ``reason``.
     on
-        ``series 4``.
+        The series it was measured on, with its date.
     interval
         Lower end, upper end and kind.
     note
@@ -205,7 +216,7 @@ def measured(
         interval=kind,
         bound=bound,
         method=method,
-        source=Source(kind="measured", on=on),
+        source=on,
         reason=reason if value is None or reason else None,
         flags=tuple(dict.fromkeys(flags)),
         approximate=approximate,

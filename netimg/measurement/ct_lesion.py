@@ -26,6 +26,7 @@ from netimg.study import Phase
 
 if TYPE_CHECKING:
     from netimg.arrays import FloatZYX, LabelZYX, MaskZYX
+    from netimg.finding import Source
     from netimg.geometry import Grid
     from netimg.lesion import Lesion
     from netimg.measurement.location import Surface
@@ -47,7 +48,7 @@ class Ground:
     """
 
     grid: Grid
-    on: str
+    on: Source
     labels: LabelZYX
     settings: Settings
     hu: FloatZYX | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netimg.measurement.catalogue import source_of
 from netimg.measurement.components import Box, box_of, boxes_of, widened
 from netimg.measurement.distance import depth_mm
 from netimg.sampling import covered_fraction
@@ -22,6 +23,7 @@ from netimg.volume import Mask, Quantity
 if TYPE_CHECKING:
     from netimg.anatomy import Anatomy
     from netimg.arrays import FloatZYX, LabelZYX, MaskZYX
+    from netimg.finding import Source
     from netimg.geometry import Grid
     from netimg.settings import Settings
     from netimg.study import Series
@@ -64,9 +66,9 @@ class PetGround:
     kept_off: MaskZYX | None
 
     @property
-    def on(self) -> str:
-        """``series 4``."""
-        return f"series {self.series.number}"
+    def on(self) -> Source:
+        """Where the findings come from."""
+        return source_of(self.series)
 
     @property
     def refused(self) -> tuple[str, ...]:

@@ -117,7 +117,8 @@ def reference_findings(
     blood, blood_flags = _blood_pool(ground, anatomy, ground.suv)
     spleen, spleen_flags = _spleen(ground, anatomy, ground.suv)
     for name, reference in (("blood_pool", blood), ("spleen", spleen)):
-        findings += _findings(ground, name, reference, f"missing_input:{name}")
+        missing = f"missing_input:pet.{ground.prefix}.reference.{name}_mean"
+        findings += _findings(ground, name, reference, missing)
     references = References(liver=liver, blood_pool=blood, spleen=spleen)
     return references, findings, flags + blood_flags + spleen_flags
 

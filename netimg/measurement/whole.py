@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netimg.finding import Finding, Findings, Scope
+from netimg.finding import Finding, Findings, Scope, Source
 from netimg.flag import Flag, Severity
 from netimg.measurement.burden import (
     dominant_findings,
@@ -15,7 +15,7 @@ from netimg.measurement.burden import (
     segment_findings,
     tissue_of,
 )
-from netimg.measurement.catalogue import PATIENT, measured
+from netimg.measurement.catalogue import PATIENT, measured, source_of
 from netimg.measurement.components import boxes_of
 from netimg.measurement.ct_lesion import Ground, lesion_findings, part_of
 from netimg.measurement.intensity import statistics, tissue
@@ -46,7 +46,8 @@ def everything(
     """Findings of a study; see `netimg.measurement.measure`."""
     if anatomy is None:
         findings = [
-            measured(name, None, on="", reason="missing_input:liver") for name in sorted(PATIENT)
+            measured(name, None, on=Source(kind="measured"), reason="missing_input:liver")
+            for name in sorted(PATIENT)
         ]
         flags: list[Flag] = []
     else:
@@ -71,7 +72,7 @@ def _on_own_grid(
 ) -> tuple[list[Finding], list[Flag]]:
     """Volumes, burden and lesions on the grid that the anatomy lies on."""
     series = host(study, anatomy)
-    on = f"series {series.number}"
+    on = source_of(series)
     cropped = tissue_of(anatomy)
     ground = _ground(anatomy, series, on, settings)
     lesions, flags, band = _lesions(anatomy, ground, progress)
@@ -103,7 +104,7 @@ def host(study: Study, anatomy: Anatomy) -> Series:
     raise ValueError(msg)
 
 
-def _ground(anatomy: Anatomy, series: Series, on: str, settings: Settings) -> Ground:
+def _ground(anatomy: Anatomy, series: Series, on: Source, settings: Settings) -> Ground:
     """What the lesions share: HU, tumour-free liver, surfaces, segments."""
     grid = anatomy.grid
     hu = series.load().values if series.kind == "CT" else None
@@ -190,7 +191,7 @@ def _phase_doubt(anatomy: Anatomy, ground: Ground) -> list[Flag]:
         Flag(
             code="phase_unknown",
             severity=Severity.MEDIUM,
-            sentence=f"The contrast phase of {ground.on} is not known: HU depend on it.",
+            sentence=f"The contrast phase of {ground.on.on} is not known: HU depend on it.",
             touches=("hu_mean", "enhancement_vs_liver_hu"),
         )
     ]
@@ -202,7 +203,7 @@ def _diameters(
     flags: list[Flag],
     *,
     series: Series,
-    on: str,
+    on: Source,
     settings: Settings,
 ) -> list[Finding]:
     """Longest diameter of all, targets and their sum."""

@@ -2,9 +2,11 @@
 
 import pytest
 
-from netimg.finding import Scope
+from netimg.finding import Scope, Source
 from netimg.measurement.catalogue import MEASURES, measured
 from netimg.units import UCUM
+
+SERIES_4 = Source(kind="measured", on="series 4")
 
 INTERFACE = {
     Scope.PATIENT: (
@@ -46,7 +48,7 @@ def test_every_unit_has_a_code_and_stands_in_the_name():
 
 
 def test_a_finding_carries_unit_method_and_source_of_its_measure():
-    got = measured("burden_pct", 12.5, on="series 4", interval=(10.0, 15.0, "boundary"))
+    got = measured("burden_pct", 12.5, on=SERIES_4, interval=(10.0, 15.0, "boundary"))
     assert (got.unit, got.ucum, got.source.on) == ("%", "%", "series 4")
     assert (got.lo, got.hi, got.interval) == (10.0, 15.0, "boundary")
     assert str(got) == "12.5 % (10-15)"
@@ -54,4 +56,4 @@ def test_a_finding_carries_unit_method_and_source_of_its_measure():
 
 def test_a_name_without_a_measure_is_refused():
     with pytest.raises(KeyError):
-        measured("tumor_volume_ml", 1.0, on="series 4")
+        measured("tumor_volume_ml", 1.0, on=SERIES_4)

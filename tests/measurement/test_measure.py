@@ -1,5 +1,6 @@
 """The front door: what comes in, what goes out, in which order."""
 
+import datetime as dt
 import math
 import subprocess
 import sys
@@ -95,6 +96,14 @@ def test_pets_are_measured_on_their_own_grid_and_say_so(found):
     sources = {f.source.on for f in found.of(Scope.LESION) if f.name.startswith("sstr_")}
     assert sources == {"series 2"}
     assert {f.source.on for f in found.of(Scope.PATIENT)} == {"series 1"}
+
+
+def test_a_finding_carries_the_day_of_its_series():
+    day = dt.datetime(2026, 3, 2, 9, 30)  # noqa: DTZ001 - scanner clocks have no zone
+    pet = make.sstr(PET, acquired_at=day)
+    got = netimg.measure(make.study(make.series(SCENE.volume), pet), SCENE.anatomy)
+    assert got.get("sstr_suv_max", Scope.PET, "sstr").source.date == day.date()
+    assert got["burden_pct"].source.date is None
 
 
 def test_without_an_anatomy_only_the_pets_speak():

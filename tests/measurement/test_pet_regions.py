@@ -156,7 +156,9 @@ def test_the_spleen_is_measured_away_from_its_surface():
 def test_a_spleen_below_20_ml_is_no_reference():
     small = organ(31, (110.0, 30.0, 0.0), (14.0, 18.0, 18.0))  # 19 mL
     found = measured_of(organs=small)
-    assert region(found, "suv_mean", "spleen").reason == "missing_input:spleen"
+    assert (
+        region(found, "suv_mean", "spleen").reason == "missing_input:pet.sstr.reference.spleen_mean"
+    )
     assert "pet_ref_spleen_none" in {flag.code for flag in found.flags}
 
 
@@ -189,7 +191,10 @@ def test_of_two_limbs_the_posterior_one_is_the_descending_aorta():
 
 def test_without_an_aorta_there_is_no_blood_pool():
     found = measured_of()
-    assert region(found, "suv_mean", "blood_pool").reason == "missing_input:blood_pool"
+    assert (
+        region(found, "suv_mean", "blood_pool").reason
+        == "missing_input:pet.sstr.reference.blood_pool_mean"
+    )
     assert "pet_ref_blood_none" in {flag.code for flag in found.flags}
 
 
