@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netimg.geometry import Grid
 
 _AORTA, _SPLEEN = 24, 31
+_VEINS = (21, 22, 23)
 _PERCIST_MM = 30.0
 _HIGH_PERCENTILE = 95.0
 _RIGHT_PLACES = tuple(range(5, 9))
@@ -147,6 +148,9 @@ def _liver(
         return None, _findings(ground, name, None, "missing_input:liver"), []
     lesions = grown(ground.owner > 0, ground.grid, ground.number("liver_ref_lesion_gap_mm"))
     free = ground.liver & ~lesions
+    vessels = _wide_vessels(ground, anatomy)
+    if vessels is not None:
+        free &= ~vessels
     right = _right(ground, anatomy, ground.liver)
     diameter = ground.number("liver_ref_mm")
     sphere = liver_sphere(free, right, ground.grid, diameter_mm=diameter)
@@ -169,6 +173,17 @@ def _liver(
     findings = _findings(ground, name, reference, "", flags=codes)
     findings += [_region(ground, name, key, value, flags=codes) for key, value in extra.items()]
     return reference, findings, flags
+
+
+def _wide_vessels(ground: PetGround, anatomy: Anatomy) -> MaskZYX | None:
+    """Stretches of veins wider than ``vessel_wide_mm``, on the PET; None where none is known."""
+    if anatomy.organs is None:
+        return None
+    half = ground.number("vessel_wide_mm") / 2.0
+    middle = _inside(np.isin(anatomy.organs.labels, _VEINS), anatomy.grid, half)
+    if middle is None:
+        return None
+    return on_pet(grown(middle, anatomy.grid, half), anatomy.grid, ground.grid)
 
 
 def _right(ground: PetGround, anatomy: Anatomy, liver: MaskZYX) -> MaskZYX:

@@ -93,6 +93,17 @@ def test_the_sphere_keeps_its_distance_from_surface_and_lesions():
     assert gap >= 15.0 + 10.0
 
 
+@pytest.mark.parametrize(("radius_mm", "kept_off"), [(12.0, True), (3.5, False)])
+def test_the_sphere_stays_off_wide_veins_only(radius_mm, kept_off):
+    usual = measured_of()
+    centre = np.array([region(usual, f"centre_{axis}_mm").value for axis in "lps"])
+    points = make.points_of(GRID)
+    away = np.hypot(points[..., 0] - centre[0], points[..., 1] - centre[1])  # a vertical tube
+    found = measured_of(organs=np.where(away < radius_mm, 21, 0))
+    moved = np.array([region(found, f"centre_{axis}_mm").value for axis in "lps"])
+    assert bool(np.linalg.norm(moved - centre) > 15.0) is kept_off
+
+
 def test_a_liver_full_of_tumour_gives_no_reference_and_says_what_would_fit():
     far = LIVER & (np.indices(GRID.shape).sum(axis=0) % 9 == 0)
     found = measured_of(lesions=far)
