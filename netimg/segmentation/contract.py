@@ -22,8 +22,7 @@ from netimg.errors import (
     NothingUsable,
 )
 from netimg.flag import Flag, Severity
-from netimg.segmentation.pieces import pieces_of
-from netimg.segmentation.preprocess import upright
+from netimg.segmentation.preprocess import body_of, upright
 from netimg.study import Phase
 from netimg.volume import Quantity
 
@@ -134,7 +133,7 @@ def _check_extent(source: Upright, card: Card, limits: Mapping[str, float]) -> N
             what=f"{slices} slices over {extent:.0f} mm; at least {limits['slices_min']:.0f} "
             f"slices and {wanted:.0f} mm are needed"
         )
-    body_ml = _largest_ml(source, limits["body_hu"])
+    body_ml = body_of(source, limits["body_hu"]).volume_ml
     if body_ml < limits["body_ml_min"]:
         raise _no_abdomen(
             what=f"the largest piece of tissue has {body_ml:.0f} mL, an abdomen has more than "
@@ -148,15 +147,6 @@ def _no_abdomen(*, what: str) -> NothingUsable:
         what=f"{what}.",
         todo="Choose another series with --ct, or give masks with --liver-mask.",
     )
-
-
-def _largest_ml(source: Upright, above_hu: float) -> float:
-    """Volume of the largest connected piece of tissue, on voxels of about 4 mm."""
-    steps = [max(1, round(4.0 / s)) for s in source.grid.spacing_mm]
-    coarse = source.values[:: steps[0], :: steps[1], :: steps[2]] > above_hu
-    pieces = pieces_of(coarse, connectivity=6)
-    counts = np.bincount(pieces.ravel())[1:]
-    return float(counts.max(initial=0)) * source.grid.voxel_ml * math.prod(steps)
 
 
 def _check_hu(source: Upright, limits: Mapping[str, float]) -> float:

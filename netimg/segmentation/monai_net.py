@@ -40,9 +40,9 @@ log = logging.getLogger(__name__)
 
 TYPICAL_BOX_MM = (230.0, 240.0, 240.0)
 """Liver with its margin along z, y, x: what a plan expects before the liver is found."""
-TYPICAL_CPU_S = {"float32": 2.1, "bfloat16": 1.2, "float16": 1.2}
+TYPICAL_CPU_S = {"float32": 2.5, "bfloat16": 1.5, "float16": 1.5}
 """Seconds of one core for a million input voxels, where the card says nothing."""
-TYPICAL_MB = 450.0
+TYPICAL_MB = 500.0
 """MB of activations for a million input voxels, where the card says nothing."""
 GPU_SPEED = 50.0
 IMPORTS_MB, OTHER_S = 350.0, 8.0

@@ -23,7 +23,7 @@ from netimg.segmentation.networks import (
     tile_of,
 )
 from netimg.segmentation.pieces import largest_piece
-from netimg.segmentation.preprocess import at_spacing, box_around, levelled, onto, upright
+from netimg.segmentation.preprocess import at_spacing, body_of, box_around, levelled, onto, upright
 from netimg.segmentation.protocol import Prediction
 from netimg.segmentation.slide import slide
 
@@ -93,6 +93,7 @@ class Passes:
         self.card = card
         self.locate = locate
         self.tilt_deg_max = contract["tilt_deg_max"]
+        self.body_hu = contract["body_hu"]
         self.plan = plan
         self.progress = progress
         self.seen = Seen()
@@ -202,11 +203,11 @@ class Passes:
         import torch
 
         if stage.crop is None:
-            box = tuple(slice(0, n) for n in source.grid.shape)
+            box = body_of(source, self.body_hu).box
         else:
             mask, where = self.seen.mask(stage.crop.from_stage, stage.crop.label)
             box = box_around(mask, where, source.grid, stage.crop.margin_mm, stage.crop.min_mm)
-        hu, grid = at_spacing(source, box, stage)  # type: ignore[arg-type]  # three slices
+        hu, grid = at_spacing(source, box, stage)
         if stage.outside is not None:
             part = stage.outside
             near = self._near(part.from_stage, part.label, grid, 0.0, part.dilate_voxels)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netimg.geometry import AXIAL, Grid
+from netimg.segmentation.pieces import boxes_of, pieces_of
 from netimg.segmentation.regrid import regrid, shape_at
 
 if TYPE_CHECKING:
@@ -241,6 +242,46 @@ def _turned(
         tensor, grid, mode="bilinear", padding_mode="border", align_corners=False
     )[0].numpy()
     return np.where(inside[None], sampled, np.float32(outside))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """Largest piece of tissue in a scan: its volume, and the box around it."""
+
+    volume_ml: float
+    box: tuple[slice, slice, slice]
+
+
+def body_of(source: Upright, above_hu: float, *, margin_mm: float = 6.0) -> Body:
+    """Body in a scan, found on voxels of about 4 mm.
+
+    Parameters
+    ----------
+    above_hu
+        Lower values are air or lung.
+    margin_mm
+        Added to the box on all sides.
+    """
+    steps = [max(1, round(4.0 / s)) for s in source.grid.spacing_mm]
+    tissue = source.values[:: steps[0], :: steps[1], :: steps[2]] > above_hu
+    pieces = pieces_of(tissue, connectivity=6)
+    counts = np.bincount(pieces.ravel())
+    counts[0] = 0
+    if not counts.any():
+        z, y, x = (slice(0, n) for n in source.grid.shape)
+        return Body(volume_ml=0.0, box=(z, y, x))
+    box = []
+    for part, step, n, s in zip(
+        boxes_of(pieces)[int(counts.argmax())],
+        steps,
+        source.grid.shape,
+        source.grid.spacing_mm,
+        strict=True,
+    ):
+        margin = math.ceil(margin_mm / s)
+        box.append(slice(max(0, part.start * step - margin), min(n, part.stop * step + margin)))
+    volume_ml = float(counts.max()) * source.grid.voxel_ml * math.prod(steps)
+    return Body(volume_ml=volume_ml, box=(box[0], box[1], box[2]))
 
 
 def box_around(

@@ -131,7 +131,7 @@ def test_an_earlier_probability_can_be_a_channel(net, tmp_path, liver_ct):
     )
     seen = run(net(tmp_path), liver_ct)
     truth = arrays.ellipsoid(seen.grid, CENTRE_LPS_MM, LIVER_SEMI_MM)
-    assert segmenter.dice(seen.liver >= 0.5, truth) > 0.9
+    assert segmenter.dice(seen.liver >= 0.5, truth) > 0.85
 
 
 def test_a_softmax_of_three_gives_the_whole_liver_and_the_share_of_lesion(net, tmp_path, liver_ct):

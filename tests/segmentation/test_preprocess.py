@@ -9,6 +9,7 @@ import pytest
 from netimg.geometry import AXIAL, Grid
 from netimg.segmentation.preprocess import (
     at_spacing,
+    body_of,
     box_around,
     levelled,
     onto,
@@ -194,3 +195,24 @@ def test_stretching_keeps_the_outer_faces():
     for low, high in ((on, other),):
         face = [low.to_world(np.array([[-0.5] * 3]))[0], high.to_world(np.array([[-0.5] * 3]))[0]]
         assert math.dist(*face) < 1e-9
+
+
+def test_the_body_is_boxed_without_table_and_air():
+    on = arrays.grid((20, 120, 140), (5.0, 2.0, 2.0))
+    values = np.full(on.shape, -1000, dtype=np.float32)
+    values[:, 30:80, 40:110] = 40
+    values[:, 100:104, 20:130] = 200  # the table
+    found = body_of(upright(values, on), -300.0)
+    assert found.volume_ml == pytest.approx(20 * 50 * 70 * 0.02, rel=0.05)
+    z, y, x = found.box
+    assert z == slice(0, 20)
+    assert 26 <= y.start <= 28
+    assert 82 <= y.stop <= 85
+    assert 36 <= x.start <= 38
+    assert 112 <= x.stop <= 115
+
+
+def test_a_scan_of_air_has_no_body_and_the_box_of_all():
+    on = arrays.grid((10, 20, 20), (5.0, 2.0, 2.0))
+    found = body_of(upright(np.full(on.shape, -1000, dtype=np.float32), on), -300.0)
+    assert (found.volume_ml, found.box) == (0.0, (slice(0, 10), slice(0, 20), slice(0, 20)))
