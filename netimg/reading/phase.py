@@ -49,7 +49,7 @@ def from_words(*texts: str | None) -> list[Evidence]:
         flat = _plain(text)
         for start, end, phase in _phrases(flat):
             phrase = flat[start:end]
-            long = len(phrase.replace(" ", "")) > 3
+            long = len(phrase.replace(" ", "")) > 3 or not phrase.isascii()
             weight = table("phases")["weights"]["word" if long else "short_word"]
             found.append(Evidence(f'"{phrase}"', phase, int(weight)))
         if found:
