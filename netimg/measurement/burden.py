@@ -11,14 +11,13 @@ from netimg.anatomy import SEGMENT_CODES
 from netimg.finding import Finding, Scope
 from netimg.flag import Flag, Severity
 from netimg.measurement.catalogue import measured
-from netimg.measurement.components import box_of
+from netimg.measurement.components import among, box_of
 from netimg.measurement.location import HEMILIVERS, segment_counts, segment_table
 from netimg.measurement.mesh import band_ml
 from netimg.measurement.uncertainty import (
     Interval,
     burden_interval,
     containing,
-    union_mask,
     wider,
 )
 
@@ -67,7 +66,7 @@ def tissue_of(anatomy: Anatomy) -> Tissue | None:
     numbers = tuple(lesion.number for lesion in anatomy.lesions if lesion.counts)
     return Tissue(
         liver=anatomy.liver.voxels[box],
-        tumour=union_mask(labels, numbers),
+        tumour=among(labels, numbers),
         labels=labels,
         segments=None if anatomy.segments is None else anatomy.segments.labels[box],
         voxel_ml=anatomy.grid.voxel_ml,
@@ -117,16 +116,21 @@ def patient_findings(
 
 
 def dominant_findings(tissue: Tissue | None, anatomy: Anatomy, on: Source) -> list[Finding]:
-    """Which lesion is the largest, and its share of the tumour; nothing without lesions."""
+    """Which lesion is the largest, and its share of the tumour."""
     names = ("dominant_lesion", "dominant_lesion_pct")
     if not anatomy.has_lesions or tissue is None or not tissue.lesion_numbers:
-        reason = "missing_input:lesions"
+        reason = no_lesions_reason(anatomy)
         return [measured(name, None, on=on, reason=reason) for name in names]
     counts = np.bincount(tissue.labels[tissue.tumour], minlength=max(tissue.lesion_numbers) + 1)
     sizes = {n: int(counts[n]) for n in tissue.lesion_numbers}
     largest = max(sizes, key=lambda n: (sizes[n], -n))
     share = 100.0 * sizes[largest] / sum(sizes.values())
     return [measured(names[0], f"L{largest}", on=on), measured(names[1], share, on=on)]
+
+
+def no_lesions_reason(anatomy: Anatomy) -> str:
+    """Why there is no lesion to speak of: nobody looked, or none counts as tumour."""
+    return "not_applicable:lesions" if anatomy.has_lesions else "missing_input:lesions"
 
 
 def segment_findings(
@@ -317,7 +321,7 @@ def _counts_in(tissue: Tissue, members: tuple[str, ...]) -> dict[int, int]:
     """Tumour voxels of each lesion within some segments."""
     assert tissue.segments is not None  # noqa: S101  # the caller looked
     wanted = [at for at, name in enumerate(SEGMENT_CODES.values(), start=1) if name in members]
-    inside = tissue.tumour & np.isin(segment_table()[tissue.segments], wanted)
+    inside = tissue.tumour & among(segment_table()[tissue.segments], wanted)
     counts = np.bincount(tissue.labels[inside], minlength=1)
     return {n: int(counts[n]) for n in tissue.lesion_numbers if n < len(counts)}
 

@@ -11,6 +11,8 @@ import cc3d
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from netimg.arrays import MaskZYX
@@ -33,6 +35,14 @@ def components(mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], int]:
         out_dtype=np.uint32,
     )
     return labels.astype(np.uint32, copy=False), int(count)
+
+
+def among(labels: NDArray[np.unsignedinteger], wanted: Iterable[int]) -> MaskZYX:
+    """Voxels whose label is one of ``wanted``: one look-up per voxel."""
+    table = np.zeros(np.iinfo(labels.dtype).max + 1, dtype=np.bool_)
+    table[list(wanted)] = True
+    mask: MaskZYX = table[labels]
+    return mask
 
 
 def box_of(mask: MaskZYX, margin: tuple[int, int, int] = (0, 0, 0)) -> Box | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netimg.measurement.catalogue import source_of
-from netimg.measurement.components import Box, box_of, boxes_of, widened
+from netimg.measurement.components import Box, among, box_of, boxes_of, widened
 from netimg.measurement.distance import depth_mm
 from netimg.sampling import covered_fraction
 from netimg.study import TracerClass
@@ -184,7 +184,7 @@ def _kept_off(anatomy: Anatomy, grid: Grid, series: Series, settings: Settings) 
     if anatomy.organs is None:
         return None
     codes = _OWN_UPTAKE + ((_HEART,) if series.tracer_class is TracerClass.FDG else ())
-    organs = on_pet(np.isin(anatomy.organs.labels, codes), anatomy.grid, grid)
+    organs = on_pet(among(anatomy.organs.labels, codes), anatomy.grid, grid)
     if organs is None:
         return None
     return grown(organs, grid, float(settings["measurement.pet_organ_margin_mm"]))

@@ -15,7 +15,7 @@ import numpy as np
 from netimg.finding import Finding, Scope
 from netimg.flag import Flag, Severity
 from netimg.measurement.catalogue import measured
-from netimg.measurement.components import box_of, components
+from netimg.measurement.components import among, box_of, components
 from netimg.measurement.distance import depth_mm
 from netimg.measurement.intensity import Statistics, statistics
 from netimg.measurement.location import segment_table
@@ -180,7 +180,7 @@ def _wide_vessels(ground: PetGround, anatomy: Anatomy) -> MaskZYX | None:
     if anatomy.organs is None:
         return None
     half = ground.number("vessel_wide_mm") / 2.0
-    middle = _inside(np.isin(anatomy.organs.labels, _VEINS), anatomy.grid, half)
+    middle = _inside(among(anatomy.organs.labels, _VEINS), anatomy.grid, half)
     if middle is None:
         return None
     return on_pet(grown(middle, anatomy.grid, half), anatomy.grid, ground.grid)
@@ -189,7 +189,7 @@ def _wide_vessels(ground: PetGround, anatomy: Anatomy) -> MaskZYX | None:
 def _right(ground: PetGround, anatomy: Anatomy, liver: MaskZYX) -> MaskZYX:
     """Right hemiliver on the PET: V-VIII, or what lies right of the liver's centroid."""
     if anatomy.segments is not None:
-        places = np.isin(segment_table()[anatomy.segments.labels], _RIGHT_PLACES)
+        places = among(segment_table()[anatomy.segments.labels], _RIGHT_PLACES)
         right = on_pet(places, anatomy.grid, ground.grid)
         if right is not None:
             return right & liver

@@ -14,7 +14,7 @@ import numpy as np
 from netimg.measurement.components import Box, components, widened
 
 if TYPE_CHECKING:
-    from netimg.arrays import LabelZYX, MaskZYX
+    from netimg.arrays import LabelZYX
     from netimg.geometry import Grid
     from netimg.volume import Volume
 
@@ -105,11 +105,3 @@ class ModelBand:
 def _relative(interval: Interval) -> float:
     middle = (interval[0] + interval[1]) / 2.0
     return (interval[1] - interval[0]) / middle if middle > 0 else 0.0
-
-
-def union_mask(labels: LabelZYX, numbers: tuple[int, ...]) -> MaskZYX:
-    """Voxels whose label is among ``numbers``."""
-    wanted = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.bool_)
-    wanted[[n for n in numbers if n < len(wanted)]] = True
-    mask: MaskZYX = wanted[labels]
-    return mask

@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from netimg.finding import Finding, Findings, Scope, Source
 from netimg.flag import Flag, Severity
 from netimg.measurement.burden import (
     dominant_findings,
+    no_lesions_reason,
     patient_findings,
     segment_findings,
     tissue_of,
 )
 from netimg.measurement.catalogue import PATIENT, measured, source_of
-from netimg.measurement.components import boxes_of
+from netimg.measurement.components import among, boxes_of
 from netimg.measurement.ct_lesion import Ground, lesion_findings, part_of
 from netimg.measurement.intensity import statistics, tissue
 from netimg.measurement.liver_tissue import tumour_free
@@ -157,8 +156,7 @@ def _organs(anatomy: Anatomy, codes: tuple[int, ...]) -> MaskZYX | None:
     """Voxels of some organs together; None where none of them is known."""
     if anatomy.organs is None or not set(codes) & set(anatomy.organs.present()):
         return None
-    inside: MaskZYX = np.isin(anatomy.organs.labels, codes)
-    return inside
+    return among(anatomy.organs.labels, codes)
 
 
 def _lesions(
@@ -208,13 +206,10 @@ def _diameters(
 ) -> list[Finding]:
     """Longest diameter of all, targets and their sum."""
     names = ("longest_mm", "sum_diameters_mm")
-    if not anatomy.has_lesions:
-        reason = "missing_input:lesions"
-        return [measured(name, None, on=on, reason=reason) for name in names]
     by_key = {(f.id, f.name): f for f in lesions}
     counted = [n for n in anatomy.lesions if n.counts and (n.id, "longest_mm") in by_key]
     if not counted:
-        reason = "missing_input:lesions"
+        reason = no_lesions_reason(anatomy)
         return [measured(name, None, on=on, reason=reason) for name in names]
     longest = max((by_key[n.id, "longest_mm"] for n in counted), key=lambda f: f.number or 0.0)
     interval = (longest.lo or 0.0, longest.hi or 0.0, longest.interval or "boundary")

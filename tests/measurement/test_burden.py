@@ -135,13 +135,16 @@ def test_a_liver_without_lesions_has_a_burden_of_zero():
     got = measured_of(given(SCENE.anatomy.liver.voxels, np.zeros(SCENE.anatomy.grid.shape, bool)))
     assert (got["burden_pct"].value, got["lesion_count"].value) == (0.0, 0)
     assert got["tumour_volume_ml"].value == 0.0
-    assert got["longest_mm"].reason == "missing_input:lesions"
+    for name in ("longest_mm", "sum_diameters_mm", "dominant_lesion", "dominant_lesion_pct"):
+        assert got[name].reason == "not_applicable:lesions"
 
 
 def test_where_nobody_looked_for_lesions_the_burden_is_missing():
     got = measured_of(given(SCENE.anatomy.liver.voxels))
     assert got["liver_volume_ml"].value > 0
     for name in ("tumour_volume_ml", "burden_pct", "lesion_count", "functional_liver_ml"):
+        assert (got[name].value, got[name].reason) == (None, "missing_input:lesions")
+    for name in ("longest_mm", "dominant_lesion"):
         assert (got[name].value, got[name].reason) == (None, "missing_input:lesions")
 
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from netimg.measurement.components import box_of, boxes_of, components, touches_border, widened
+from netimg.measurement.components import (
+    among,
+    box_of,
+    boxes_of,
+    components,
+    touches_border,
+    widened,
+)
 
 
 @pytest.mark.parametrize("n_axes", [2, 3])
@@ -45,3 +52,9 @@ def test_a_box_is_widened_up_to_the_border_and_knows_when_it_reaches_it():
     wide = widened(box, (1, 1, 1), (4, 5, 6))
     assert wide == (slice(0, 3), slice(1, 5), slice(2, 5))
     assert touches_border(wide, (4, 5, 6))
+
+
+def test_among_holds_the_named_labels_only():
+    labels = np.array([[[0, 1, 2, 3]]], dtype=np.uint16)
+    assert among(labels, (1, 3, 9)).ravel().tolist() == [False, True, False, True]
+    assert not among(labels, ()).any()

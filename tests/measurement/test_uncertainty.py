@@ -8,7 +8,6 @@ from netimg.measurement.uncertainty import (
     burden_interval,
     containing,
     length_interval,
-    union_mask,
     wider,
 )
 from netimg.volume import Quantity, Volume
@@ -93,9 +92,3 @@ def test_a_probability_on_a_crop_is_found_at_its_place():
     p = ((labels > 0) * 0.9)[1:5, 4:12, 3:15]
     lo, hi, _ = ModelBand(probability(p, crop), labels, GRID).lesion(1, BOX)
     assert (round(lo / 0.002), round(hi / 0.002)) == (32, 32)
-
-
-def test_a_union_holds_the_named_labels_only():
-    labels = np.array([[[0, 1, 2, 3]]], dtype=np.uint16)
-    assert union_mask(labels, (1, 3, 9)).ravel().tolist() == [False, True, False, True]
-    assert not union_mask(labels, ()).any()
