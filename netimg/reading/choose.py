@@ -126,9 +126,7 @@ def choose_pets(
 
 def may_be_chosen(pet: Series, draft: Draft) -> bool:
     """Whether a PET may be measured without being asked for by name."""
-    if any(f.code == "SEL-008" for f in pet.flags) and not _positrons(pet):
-        return False
-    if pet.suv is not None and pet.suv.code == "SUV-023":
+    if not _positrons(pet) or any(f.code == "SUV-023" for f in pet.flags):
         return False
     return is_attenuation_corrected(draft.headers)
 

@@ -40,7 +40,8 @@ def read_pet(draft: Draft, settings: Settings, overrides: Mapping[str, object]) 
     """
     if any("LOCALIZER" in h.image_type for h in draft.headers):
         raise refusal(IDX_011, series=draft.label)
-    if any({"MIP", "PROJECTION IMAGE"} & set(h.image_type) for h in draft.headers):
+    projected = {"MIP", "PROJECTION IMAGE", "REPROJECTION"}
+    if any(projected & {*h.image_type, *_series_type(h)} for h in draft.headers):
         raise refusal(IDX_012, series=draft.label)
     check_format(draft.headers, series=draft.label, settings=settings)
     found = stack(
@@ -133,21 +134,24 @@ def _usable(slope: float | None) -> bool:
 
 def _doubts(draft: Draft, tracer: Tracer) -> list[Flag]:
     label, touches = draft.label, draft.touches
+    flags = []
+    kind = (*_series_type(draft.headers[0]), "")[0]
+    if kind in ("DYNAMIC", "GATED"):
+        flags.append(doubt("SUV-023", touches=touches, series=label, kind=kind.lower()))
     if not tracer.positron:
-        return [
-            doubt(
-                "SEL-008/no_pet",
-                touches=touches,
-                series=label,
-                nuclide=tracer.nuclide,
-            )
-        ]
-    if tracer.clash is not None:
+        nuclide = tracer.nuclide
+        flags.append(doubt("SEL-008/no_pet", touches=touches, series=label, nuclide=nuclide))
+    elif tracer.clash is not None:
         a, b = tracer.clash
-        return [doubt("SEL-009", touches=touches, series=label, a=a, b=b)]
-    if tracer.id is None:
-        return [doubt("SEL-008", touches=touches, series=label, text=tracer.why)]
-    return []
+        flags.append(doubt("SEL-009", touches=touches, series=label, a=a, b=b))
+    elif tracer.id is None:
+        flags.append(doubt("SEL-008", touches=touches, series=label, text=tracer.why))
+    return flags
+
+
+def _series_type(header: Header) -> tuple[str, ...]:
+    """Series Type (0054,1000): STATIC, DYNAMIC, GATED or WHOLE BODY; then IMAGE or REPROJECTION."""
+    return tuple(v.upper() for v in header.pet.series_type) if header.pet is not None else ()
 
 
 def is_attenuation_corrected(headers: Sequence[Header]) -> bool:
