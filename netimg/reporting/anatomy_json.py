@@ -65,7 +65,7 @@ def _origin_json(origin: Origin) -> Document:
 
 def lesions_json(anatomy: Anatomy, findings: Findings) -> list[Document]:
     """``lesions``: identity, place and values of each."""
-    places = lesion_places(anatomy)
+    places = lesion_places(anatomy, findings)
     return [_lesion_json(lesion, findings, places.get(lesion.id)) for lesion in anatomy.lesions]
 
 
@@ -77,6 +77,7 @@ def _lesion_json(lesion: Lesion, findings: Findings, place: Place | None) -> Doc
         if f.name.startswith(SEGMENT_PREFIX) and f.value
     }
     hemiliver = findings.get("hemiliver", Scope.LESION, lesion.id)
+    target = findings.get("target", Scope.LESION, lesion.id)
     where: Document = {}
     if place is not None:
         where = {
@@ -96,8 +97,24 @@ def _lesion_json(lesion: Lesion, findings: Findings, place: Place | None) -> Doc
             hemiliver=hemiliver.value if hemiliver else None,
         ),
         **where,
+        **_axes(findings, lesion.id),
+        **({} if target is None else {"target": present(value=target.value, why=target.method)}),
         "values": {f.name: plain(f.value) for f in own if f.value is not None},
     }
+
+
+def _axes(findings: Findings, lesion: str) -> Document:
+    """Ends of the measured axes as world points (L, P, S)."""
+    axes = {}
+    for axis in ("longest", "short_axis"):
+        ends = [
+            [findings.get(f"{axis}_end_{end}_{c}_mm", Scope.LESION, lesion) for c in "lps"]
+            for end in "ab"
+        ]
+        points = [[f.value for f in end if f is not None and f.value is not None] for end in ends]
+        if all(len(point) == 3 for point in points):
+            axes[axis] = points
+    return {"axes": axes} if axes else {}
 
 
 def anatomy_from_json(document: Mapping[str, Any], out: Path) -> Anatomy | None:

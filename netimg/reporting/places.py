@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netimg.finding import Scope
+
 if TYPE_CHECKING:
     from netimg.anatomy import Anatomy
+    from netimg.finding import Findings
     from netimg.study import Series, Study
 
 Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
@@ -22,8 +25,9 @@ Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 class Place:
     """Where one lesion lies.
 
-    ``slice_index`` is the slice along array axis z with the largest area of the lesion (the lower
-    one of equals); ``box`` and ``slice_index`` are indices of the anatomy's grid.
+    ``slice_index`` is the slice along array axis z of its longest diameter where that is known,
+    else the one with its largest area (the lower one of equals); ``box`` and ``slice_index`` are
+    indices of the anatomy's grid.
     """
 
     lesion: str
@@ -32,7 +36,7 @@ class Place:
     slice_index: int
 
 
-def lesion_places(anatomy: Anatomy) -> dict[str, Place]:
+def lesion_places(anatomy: Anatomy, findings: Findings) -> dict[str, Place]:
     """Place of each lesion that has voxels, by its id."""
     import cc3d
 
@@ -52,9 +56,19 @@ def lesion_places(anatomy: Anatomy) -> dict[str, Place]:
             lesion=lesion.id,
             box=box,
             centroid_lps_mm=(float(point[0]), float(point[1]), float(point[2])),
-            slice_index=box[0][0] + int(np.argmax(areas)),
+            slice_index=_measured_slice(lesion.id, findings, box)
+            or box[0][0] + int(np.argmax(areas)),
         )
     return places
+
+
+def _measured_slice(lesion: str, findings: Findings, box: Box) -> int | None:
+    """Slice of the longest diameter, where it was measured and lies in the lesion's box."""
+    found = findings.get("longest_slice_index", Scope.LESION, lesion)
+    if found is None or found.number is None:
+        return None
+    index = int(found.number)
+    return index if box[0][0] <= index < box[0][1] else None
 
 
 def instance_number(series: Series | None, slice_index: int) -> int | None:

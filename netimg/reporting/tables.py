@@ -61,7 +61,7 @@ def lesions_csv(result: StudyResult, label: str) -> str:
     anatomy = result.anatomy
     if anatomy is None:
         return csv_text(LESION_COLUMNS, ())
-    places = lesion_places(anatomy)
+    places = lesion_places(anatomy, result.findings)
     series = anatomy_series(result.study, anatomy)
     rows = []
     for lesion in anatomy.lesions:

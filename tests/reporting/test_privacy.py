@@ -16,8 +16,8 @@ from tests.make import result as make
 KEY = bytes(range(32))
 IDENTITY = (
     "Doe", "Jane", "PID-4711", "ACC99", "1974", "2026-03", "20260302", "2026-02-20",
-    "patient_07", "1.2.826.0.1.100", "1.2.826.0.1.200", "DOTATATE WB", "ller", "README", "ward", "CT abdomen",
-    "portal venous", "ct_00",
+    "patient_07", "1.2.826.0.1.100", "1.2.826.0.1.200", "DOTATATE WB", "ller",
+    "README", "ward", "CT abdomen", "portal venous", "ct_00",
 )  # fmt: skip
 
 

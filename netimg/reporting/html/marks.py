@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from netimg.finding import Finding
+from netimg.finding import Finding, Scope
 from netimg.flag import Flag, Severity
 
 if TYPE_CHECKING:
     from netimg.result import StudyResult
 
+_LESION = re.compile(r"L[1-9]\d*")
 _ORDER = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.INFO: 2}
 
 
@@ -53,12 +55,14 @@ class Marks:
 
 
 def _touches(flag: Flag, finding: Finding) -> bool:
-    if flag.code in finding.flags:
-        return True
-    names = {finding.name, finding.scope.value, finding.id}
-    return any(touched in names or _tail(touched) in names for touched in flag.touches if touched)
+    """Whether a flag names the finding, its scope or its lesion, or the finding names the flag.
 
-
-def _tail(touched: str) -> str:
-    """Last part of a path like ``lesion.L1.volume_ml``."""
-    return touched.rsplit(".", 1)[-1]
+    Several lesions may carry flags of one code: a flag that names lesions is theirs alone.
+    """
+    touched = {part for path in flag.touches for part in (path, path.rsplit(".", 1)[-1])}
+    lesions = {name for name in touched if _LESION.fullmatch(name)}
+    if finding.scope is Scope.LESION and lesions:
+        return finding.id in lesions
+    return flag.code in finding.flags or bool(
+        touched & {finding.name, finding.scope.value, finding.id} - {""}
+    )

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from netimg.reporting.colours import css, label_rgb
-from netimg.reporting.html import first_screen, origin, sections
+from netimg.reporting.html import criteria, first_screen, origin, sections
 from netimg.reporting.html.first_screen import View
 from netimg.reporting.html.marks import Marks
 from netimg.reporting.pictures.montage import picture_settings
@@ -52,6 +52,10 @@ def report_html(
 def _rendered(result: StudyResult, pictures: dict[str, list[View]], *, privacy: bool) -> str:
     marks = Marks.of(result)
     lesions = sections.lesions(result, marks)
+    colours = {row["id"]: row["colour"] for row in lesions["rows"]}
+    for picture in (*pictures["axial"], *pictures["coronal"]):
+        named = picture["caption"].split(", ") if picture["caption"] else []
+        picture["outlined"] = [{"id": name, "colour": colours[name]} for name in named]
     for row in lesions["rows"]:
         row["ct"] = [p for p in pictures["lesion_ct"] if p["lesion"] == row["id"]]
         row["pet"] = [p for p in pictures["lesion_pet"] if p["lesion"] == row["id"]]
@@ -74,7 +78,7 @@ def _rendered(result: StudyResult, pictures: dict[str, list[View]], *, privacy: 
         "thumbnails_note": _thumbnails_note(len(lesions["rows"])),
         "segments": sections.segments(result),
         "plans": sections.plans(result),
-        "criteria": sections.criteria(result),
+        "criteria": criteria.criteria(result),
         "flags": sections.flags(marks),
         "facts": sections.facts(result),
         "findings": sections.findings(result, marks),
@@ -112,6 +116,7 @@ def _embedded(
                 "height": height,
                 "alt": picture.alt,
                 "caption": picture.caption,
+                "outlined": [],
                 "lesion": picture.lesion,
             }
         )

@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netimg.finding import Finding, Scope
-from netimg.lesion import Lesion, LesionType
+from netimg.lesion import Lesion, LesionStatus, LesionType
 from netimg.reporting.colours import css, label_rgb, lesion_rgb
-from netimg.reporting.html.first_screen import View, fact_leaves, home_segment, reasons, why_missing
+from netimg.reporting.html.first_screen import View, fact_leaves, home_segment, why_missing
 from netimg.reporting.html.marks import Marks
-from netimg.reporting.tables import deciding_comparison, every_finding, source_line, source_text
+from netimg.reporting.tables import every_finding, source_text
 from netimg.reporting.words import words
 from netimg.reporting.words.numbers import interval, number, quantity, unit_text
 from netimg.reporting.words.sentences import name_text, value_text
-from netimg.verdict import Status, Verdict
 
 if TYPE_CHECKING:
     from netimg.result import StudyResult
@@ -32,27 +31,21 @@ _PET_COLUMNS = (
     ("suv_peak", "suv_peak_sphere"),
     ("krenning", "krenning"),
 )
+_TWO_PET_COLUMNS = (("suv_max", "suv_max"), ("krenning", "krenning"))
+"""With two PETs the table keeps to what fits; all values are in the table of findings."""
 
 
 def lesions(result: StudyResult, marks: Marks) -> View:
     """The lesion table: identity, place, values of CT and of each PET, pictures by name."""
     anatomy = result.anatomy
-    prefixes = [
-        pet.tracer_class.value
-        for pet in result.study.pets
-        if any(
-            f.name.startswith(f"{pet.tracer_class.value}_")
-            for f in result.findings.of(Scope.LESION)
-        )
-    ]
+    found = result.findings.of(Scope.LESION)
     phrases = words()["lesions"]
     columns = [(phrases[key], name) for key, name in _LESION_COLUMNS]
-    for prefix in dict.fromkeys(prefixes):
-        tracer = words()["tracer_classes"][prefix] if len(set(prefixes)) > 1 else ""
-        columns += [
-            (f"{phrases[key]} {tracer}".strip(), f"{prefix}_{name}") for key, name in _PET_COLUMNS
-        ]
-    found = result.findings.of(Scope.LESION)
+    classes = list(dict.fromkeys(pet.tracer_class.value for pet in result.study.pets))
+    for prefix in classes:
+        tracer = f" {words()['tracers_short'][prefix]}" if len(classes) > 1 else ""
+        chosen = _PET_COLUMNS if len(classes) == 1 else _TWO_PET_COLUMNS
+        columns += [(phrases[key] + tracer, f"{prefix}_{name}") for key, name in chosen]
     there = {f.name for f in found if f.value is not None}
     columns = [(label, name) for label, name in columns if name in there]
     rows = (
@@ -60,9 +53,13 @@ def lesions(result: StudyResult, marks: Marks) -> View:
         if anatomy is None
         else [_lesion(lesion, result, columns, marks) for lesion in anatomy.lesions]
     )
+    common = {row["notes"] for row in rows}
+    if len(rows) > 1 and len(common) == 1:
+        rows = [row | {"notes": ""} for row in rows]
     return {
         "columns": [label for label, _ in columns],
         "rows": rows,
+        "intro": phrases["all"].format(notes=common.pop()) if len(common) == 1 else "",
         "confident": any(row["confidence"] for row in rows),
     }
 
@@ -72,7 +69,7 @@ def _lesion(
 ) -> View:
     own = {f.name: f for f in result.findings.of(Scope.LESION, lesion.id)}
     phrases = words()["lesions"]
-    notes = [phrases[f"status_{lesion.status.value}"]]
+    notes = [phrases[f"status_{_status(lesion, result)}"]]
     if lesion.type is not LesionType.METASTASIS:
         notes.insert(0, words()["types"][lesion.type.value])
     if not lesion.counts:
@@ -86,6 +83,13 @@ def _lesion(
         "marks": marks.on(*own.values()),
         "confidence": "" if lesion.confidence is None else f"{100 * lesion.confidence:.0f} %",
     }
+
+
+def _status(lesion: Lesion, result: StudyResult) -> str:
+    """Status of a lesion; what no model proposed was given."""
+    origin = result.anatomy.origins.get("lesions") if result.anatomy else None
+    proposed = lesion.status is LesionStatus.PROPOSED
+    return "given" if proposed and origin and origin.kind != "model" else lesion.status.value
 
 
 def _cell(finding: Finding | None) -> View:
@@ -156,65 +160,6 @@ def plans(result: StudyResult) -> list[View]:
     return rows
 
 
-def criteria(result: StudyResult) -> View:
-    """Every verdict with its value, threshold, distance, source and what is missing."""
-    assessment = result.assessment
-    counts = {status.value: assessment.count(status) for status in Status}
-    return {
-        "intro": words()["criteria"]["intro"].format(**counts),
-        "rows": [_verdict(v) for v in assessment.verdicts],
-        "certainties": list(words()["certainty"].values()),
-    }
-
-
-def _verdict(verdict: Verdict) -> View:
-    phrases = words()["criteria"]
-    nearest = deciding_comparison(verdict)
-    unit = verdict.unit or (nearest.unit if nearest else "")
-    threshold = nearest.threshold if nearest else None
-    same = nearest is not None and verdict.value == nearest.value
-    scope = phrases["patient"] if verdict.scope == "patient" else verdict.scope
-    review = phrases["draft"]
-    if verdict.review != "draft":
-        review = phrases["reviewed"].format(review=verdict.review)
-    notes = [phrases["approximate"]] if verdict.approximate else []
-    return {
-        "id": verdict.id,
-        "profile": verdict.profile,
-        "question": verdict.question,
-        "scope": scope,
-        "status": verdict.status.value,
-        "status_text": words()["status"][verdict.status.value],
-        "value": value_text(verdict.value, unit, threshold if same else None) or _DASH,
-        "threshold": _threshold(nearest) if nearest else _DASH,
-        "distance": _distance(nearest) if nearest else _DASH,
-        "missing": reasons(verdict.reasons),
-        "certainty": verdict.certainty,
-        "review": review,
-        "sources": [source_line(source) for source in verdict.sources],
-        "rationale": verdict.rationale,
-        "notes": notes,
-    }
-
-
-_SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
-
-
-def _threshold(comparison: Any) -> str:  # noqa: ANN401  # a Comparison
-    if comparison.threshold is None:
-        return _DASH
-    sign = _SIGNS.get(comparison.op, comparison.op)
-    return f"{sign} {value_text(comparison.threshold, comparison.unit)}".strip()
-
-
-def _distance(comparison: Any) -> str:  # noqa: ANN401  # a Comparison
-    """Value minus threshold, with its sign, never rounded to nothing."""
-    if comparison.distance is None:
-        return _DASH
-    text = quantity(float(comparison.distance), comparison.unit, threshold=0.0)
-    return f"+{text}" if comparison.distance > 0 else text
-
-
 def flags(marks: Marks) -> list[View]:
     """Every doubt, numbered, with what it bears on."""
     phrases = words()["flag"]
@@ -258,13 +203,13 @@ def _fact_value(entry: Mapping[str, Any]) -> str:
     if isinstance(value, list | tuple):
         return "; ".join(_item(item) for item in value) or str(words()["report"]["none"])
     unit = str(entry.get("unit", ""))
-    text = value_text(value, "") if isinstance(value, bool) else str(value)
+    text = value_text(value, "") if isinstance(value, bool) else str(value).replace("_", " ")
     return text if unit in ("", "1") else f"{text} {unit}"
 
 
 def _item(item: Any) -> str:  # noqa: ANN401  # an entry of a list of facts
     if isinstance(item, Mapping):
-        return ", ".join(f"{key} {value}" for key, value in item.items())
+        return ", ".join(str(value).replace("_", " ") for value in item.values())
     return str(item)
 
 

@@ -56,7 +56,7 @@ def study_pictures(result: StudyResult) -> list[Picture]:
     if anatomy is not None and series is not None:
         image = series.load()
         scene = Scene.of(image, anatomy, _window(image, series, config))
-        pictures += _slices(scene, series, config)
+        pictures += _slices(scene, series, lesion_places(anatomy, result.findings), config)
         if series.kind == "CT":
             pictures.append(axial_montage(image, anatomy, title="axial_montage"))
             pictures += _thumbnails_ct(scene, result, config)
@@ -103,9 +103,9 @@ def _plane_of(turned: Turned, place: Place) -> float:
     return float(turned.index(np.array([place.centroid_lps_mm]))[0, 0])
 
 
-def _slices(scene: Scene, series: Series, config: dict[str, Any]) -> Iterator[Picture]:
-    assert scene.anatomy is not None  # noqa: S101  # the caller's condition, for the type checker
-    places = lesion_places(scene.anatomy)
+def _slices(
+    scene: Scene, series: Series, places: dict[str, Place], config: dict[str, Any]
+) -> Iterator[Picture]:
     axial = key_slices(scene, places, config["axial"]["count"])
     field = scene.body(0, axial, config["axial"]["margin_mm"])
     along_z = scene.turned.axes[0] == 0
@@ -165,7 +165,7 @@ def _thumbnails_ct(scene: Scene, result: StudyResult, config: dict[str, Any]) ->
     if anatomy is None:
         return
     narrow = Scene.of(scene.image, anatomy, ct_window(config, "lesion"))
-    places = lesion_places(anatomy)
+    places = lesion_places(anatomy, result.findings)
     for lesion in anatomy.lesions:
         if lesion.id in places:
             place = places[lesion.id]
@@ -259,7 +259,7 @@ def _thumbnails_pet(
 ) -> Iterator[Picture]:
     turned = Turned(scene.image.grid)
     prefix = scene.pet.tracer_class.value
-    for lesion_id, place in lesion_places(anatomy).items():
+    for lesion_id, place in lesion_places(anatomy, result.findings).items():
         plane = round(float(turned.index(_middle(place, anatomy))[0, 0]))
         if not 0 <= plane < turned.shape[0]:
             continue

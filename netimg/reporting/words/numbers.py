@@ -38,7 +38,7 @@ def number(value: float, unit: str = "", *, threshold: float | None = None) -> s
     """
     if isinstance(value, int) or not math.isfinite(value):
         return str(value)
-    decimals = _decimals(abs(value), unit)
+    decimals = _decimals(abs(float(value)), unit)
     limits = [] if threshold is None else [threshold]
     limits += [0.0] if unit in _NEVER_NOTHING else []
     while decimals < _MOST_DECIMALS and any(
@@ -58,7 +58,7 @@ def _decimals(size: float, unit: str) -> int:
         return 1
     if unit in ("HU", "min", "g", "kg", "cm", "mm2", "a"):
         return 0 if size >= 9.95 or unit == "HU" else 1
-    return 0 if size == 0 else max(0, 2 - math.floor(math.log10(size)))
+    return 0 if size.is_integer() else max(0, 2 - math.floor(math.log10(size)))
 
 
 def _rounded(value: float, decimals: int) -> str:

@@ -70,7 +70,7 @@ def test_masks_on_the_pet_are_shown_on_the_pet():
 def test_key_slices_hold_the_best_slice_of_each_lesion_and_are_not_neighbours(shown):
     image = shown.study.ct.load()
     scene = Scene.of(image, shown.anatomy, Window(0, 1))
-    places = lesion_places(shown.anatomy)
+    places = lesion_places(shown.anatomy, shown.findings)
     chosen = key_slices(scene, places, 5)
     assert {place.slice_index for place in places.values()} <= set(chosen)
     assert len(chosen) == 5
