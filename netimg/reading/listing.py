@@ -67,6 +67,7 @@ def listed(found: Index, root: Path) -> tuple[FoundStudy, ...]:
         return str(heads[uid].date or ""), str(heads[uid].time or ""), uid
 
     folders = {uid: _folder(own, root) for uid, own in groups.items()}
+    labels = _labels(folders, root)
     result = []
     for number, uid in enumerate(sorted(groups, key=place), start=1):
         own = groups[uid]
@@ -76,9 +77,7 @@ def listed(found: Index, root: Path) -> tuple[FoundStudy, ...]:
                 number=number,
                 uid=uid,
                 key=_key(uid, own),
-                label=_label(
-                    folder, root, shared=list(folders.values()).count(folder) > 1, uid=uid
-                ),
+                label=labels[uid],
                 folder="" if folder == root else str(folder.relative_to(root)),
                 date=heads[uid].date,
                 counts=dict(Counter(kind_of(h.sop_class)[1].upper() for h in own)),
@@ -96,15 +95,25 @@ def _key(uid: str, own: Sequence[Header]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _label(folder: Path, root: Path, *, shared: bool, uid: str) -> str:
-    """Name of a study from its folder; with the end of its UID where two have the same."""
-    if folder.is_file():
-        name = folder.stem
-    elif folder == root:
-        name = root.resolve().name
-    else:
-        name = "-".join(folder.relative_to(root).parts)
-    return f"{name}-{uid[-8:]}" if shared else name
+def _labels(folders: Mapping[str, Path], root: Path) -> dict[str, str]:
+    """Name of each study: its first own folder, the whole way where two share that, else its UID."""
+
+    def ways(folder: Path) -> tuple[str, str]:
+        if folder == root:
+            name = root.stem if root.is_file() else root.resolve().name
+            return name, name
+        parts = folder.relative_to(root).parts
+        return (folder.stem if folder.is_file() else parts[0]), "-".join(parts)
+
+    first = Counter(ways(folder)[0] for folder in folders.values())
+    whole = Counter(ways(folder)[1] for folder in folders.values())
+    labels = {}
+    for uid, folder in folders.items():
+        short, long = ways(folder)
+        labels[uid] = (
+            short if first[short] == 1 else long if whole[long] == 1 else f"{long}-{uid[-8:]}"
+        )
+    return labels
 
 
 def _folder(own: Sequence[Header], root: Path) -> Path:

@@ -50,7 +50,7 @@ def _too_coarse(series: Series) -> str:
 def _never_chosen(pet: Series) -> str:
     """A PET that is only taken by name, with the reason."""
     why = [f.sentence.rstrip(".") for f in pet.flags if f.code in _NEVER]
-    reason = f" ({why[0]})" if why else ""
+    reason = f" ({why[0][:1].lower()}{why[0][1:]})" if why else ""
     return f"{len(pet.instances)} PET images{reason}, taken with --pet {pet.number}"
 
 

@@ -43,6 +43,7 @@ AIR_HU = -1024.0
 """What filling outside the picture becomes in a CT."""
 
 _AIR_MOST_HU = -900.0
+_NO_AIR_HU = -500.0
 _FILLINGS = (-2000.0, -2048.0, -3024.0)
 _FLOAT, _DOUBLE = 0x7FE00008, 0x7FE00009
 
@@ -110,9 +111,18 @@ class PixelOpener:
         low, high = float(values.min()), float(values.max())
         if not (np.isfinite(low) and np.isfinite(high)):
             raise refusal(PIX_019, series=self.series)
-        if self.quantity is Quantity.HU and low == high:
-            raise refusal(PIX_012, series=self.series, value=f"all of them are {low:g}")
+        if self.quantity is Quantity.HU:
+            self._check_air(values, low, high)
         return Volume(values=values, grid=self.grid, quantity=self.quantity)
+
+    def _check_air(self, values: NDArray[np.float32], low: float, high: float) -> None:
+        """Refuse a CT of one value, and one without any air whose corners are all alike."""
+        if low == high:
+            raise refusal(PIX_012, series=self.series, value=f"all of them are {low:g}")
+        corners = values[:, :: values.shape[1] - 1 or 1, :: values.shape[2] - 1 or 1]
+        air = float(corners.flat[0])
+        if low > _NO_AIR_HU and bool((corners == air).all()):
+            raise refusal(PIX_012, series=self.series, value=f"air is {air:g}")
 
     def _fill(self, stored: NDArray[Any], scaled: NDArray[np.float64], pixels: PixelFormat) -> None:
         """Set filling outside the picture to air (CT) or to nothing (PET)."""

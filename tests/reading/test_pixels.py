@@ -163,6 +163,14 @@ def test_a_picture_of_one_value_is_no_ct(tmp_path):
     assert "all of them are 40" in caught.value.what
 
 
+def test_a_ct_whose_air_is_no_air_is_refused_and_a_cut_out_of_tissue_is_not(tmp_path):
+    shifted = np.array(body()) + 1000
+    with pytest.raises(InputError, match="air is 0"):
+        ct(tmp_path / "shifted", shifted).ct.load()
+    tissue = RNG.integers(20, 90, size=(12, 14, 18))
+    assert ct(tmp_path / "tissue", tissue).ct.load().values.min() >= 20
+
+
 def test_a_file_that_became_shorter_after_the_scan_is_said(tmp_path):
     paths = ct_series(tmp_path, HU)
     found = open_study(tmp_path)
