@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from netimg.arrays import FloatZYX, MaskZYX
     from netimg.lesion import Lesion
     from netimg.measurement.components import Box
-    from netimg.measurement.pet_regions import Reference, References
+    from netimg.measurement.pet_reference import Reference
+    from netimg.measurement.pet_regions import References
     from netimg.measurement.uncertainty import Interval
 
 _FEW_VOXELS = 3

@@ -27,7 +27,6 @@ class Candidate:
 
     lesion: Lesion
     longest_mm: float
-    slices: int
     flags: frozenset[str]
     contrast_hu: float | None = None
 
@@ -71,7 +70,7 @@ def _rank(candidate: Candidate) -> tuple[float, ...]:
     return (
         0.0 if lesion.status in (LesionStatus.ACCEPTED, LesionStatus.EDITED) else 1.0,
         1.0 if candidate.flags.intersection(_SPOILING) else 0.0,
-        0.0 if candidate.slices >= 2 else 1.0,
+        1.0 if "one_slice" in candidate.flags else 0.0,
         -float(int(candidate.longest_mm)),
         -abs(candidate.contrast_hu or 0.0),
         float(lesion.number),

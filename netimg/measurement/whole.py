@@ -16,8 +16,9 @@ from netimg.measurement.burden import (
 )
 from netimg.measurement.catalogue import PATIENT, measured, source_of
 from netimg.measurement.components import among, boxes_of
-from netimg.measurement.ct_lesion import Ground, lesion_findings, part_of
+from netimg.measurement.ct_lesion import lesion_findings
 from netimg.measurement.intensity import statistics, tissue
+from netimg.measurement.lesion_part import Ground, part_of
 from netimg.measurement.liver_tissue import tumour_free
 from netimg.measurement.location import Surface
 from netimg.measurement.pet import pet_findings
@@ -26,8 +27,11 @@ from netimg.measurement.uncertainty import ModelBand
 from netimg.study import Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netimg.anatomy import Anatomy
     from netimg.arrays import MaskZYX
+    from netimg.lesion import Lesion
     from netimg.progress import Progress
     from netimg.settings import Settings
     from netimg.study import Series, Study
@@ -213,21 +217,10 @@ def _diameters(
         return [measured(name, None, on=on, reason=reason) for name in names]
     longest = max((by_key[n.id, "longest_mm"] for n in counted), key=lambda f: f.number or 0.0)
     interval = (longest.lo or 0.0, longest.hi or 0.0, longest.interval or "boundary")
-    spacing_z = anatomy.grid.spacing_mm[0]
-    candidates = [
-        Candidate(
-            lesion=lesion,
-            longest_mm=by_key[lesion.id, "longest_mm"].number or 0.0,
-            slices=round((by_key[lesion.id, "z_extent_mm"].number or 0.0) / spacing_z),
-            flags=frozenset(flag.code for flag in flags if lesion.id in flag.touches),
-            contrast_hu=by_key[lesion.id, "enhancement_vs_liver_hu"].number,
-        )
-        for lesion in counted
-    ]
     targets = choose_targets(
-        candidates,
+        _candidates(counted, by_key, flags),
         at_most=int(settings["measurement.recist_targets_liver"]),
-        thickness_mm=max(series.slice_thickness_mm or 0.0, spacing_z),
+        thickness_mm=max(series.slice_thickness_mm or 0.0, anatomy.grid.spacing_mm[0]),
         min_mm=float(settings["measurement.recist_min_mm"]),
         thick_slice_mm=float(settings["measurement.recist_thick_slice_mm"]),
     )
@@ -245,3 +238,18 @@ def _diameters(
     total = sum(target.longest_mm for target in targets)
     note = "targets " + ", ".join(chosen)
     return [*findings, measured("sum_diameters_mm", total, on=on, note=note)]
+
+
+def _candidates(
+    counted: list[Lesion], by_key: Mapping[tuple[str, str], Finding], flags: list[Flag]
+) -> list[Candidate]:
+    """What the choice of targets reads, from the findings and flags of each lesion."""
+    return [
+        Candidate(
+            lesion=lesion,
+            longest_mm=by_key[lesion.id, "longest_mm"].number or 0.0,
+            flags=frozenset(flag.code for flag in flags if lesion.id in flag.touches),
+            contrast_hu=by_key[lesion.id, "enhancement_vs_liver_hu"].number,
+        )
+        for lesion in counted
+    ]

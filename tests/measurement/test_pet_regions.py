@@ -8,7 +8,7 @@ import pytest
 import netimg
 from netimg.anatomy import Anatomy
 from netimg.finding import Scope
-from netimg.measurement.pet_regions import liver_sphere
+from netimg.measurement.pet_liver import liver_sphere
 from netimg.settings import Settings
 from netimg.volume import LabelMap, Mask, Quantity, Volume
 from tests.make import arrays as make

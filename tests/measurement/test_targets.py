@@ -8,11 +8,10 @@ from netimg.measurement.targets import Candidate, choose_targets, measurable
 LIMITS = {"min_mm": 10.0, "thick_slice_mm": 5.0}
 
 
-def candidate(number=1, longest_mm=20.0, *, slices=5, flags=(), contrast_hu=-40.0, **lesion):
+def candidate(number=1, longest_mm=20.0, *, flags=(), contrast_hu=-40.0, **lesion):
     return Candidate(
         lesion=Lesion(number=number, tracking_uid=f"2.25.{number}", **lesion),
         longest_mm=longest_mm,
-        slices=slices,
         flags=frozenset(flags),
         contrast_hu=contrast_hu,
     )
@@ -60,7 +59,7 @@ def test_within_the_same_millimetre_contrast_and_then_number_decide():
 
 @pytest.mark.parametrize(
     "worse",
-    [{"flags": ["line_leaves_lesion"]}, {"flags": ["touches_lesion"]}, {"slices": 1}],
+    [{"flags": ["line_leaves_lesion"]}, {"flags": ["touches_lesion"]}, {"flags": ["one_slice"]}],
     ids=str,
 )
 def test_a_longer_lesion_that_is_hard_to_measure_stands_back(worse):
