@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from netimg.geometry import Grid
 
 FWHM_PER_SD = 2.0 * math.sqrt(2.0 * math.log(2.0))
+MIDDLE = 1.1
+"""Noise in the middle of the field over that of the whole field."""
 LOWEST_HU, HIGHEST_HU = -1024.0, 3071.0
 """Range of twelve stored bits with intercept -1024."""
 
@@ -47,7 +49,7 @@ def noise_hu(rng: np.random.Generator, grid: Grid, *, sd_hu: float, grain_mm: fl
     """CT noise: coloured, strongest in the middle of the field where the rays are longest."""
     field = grain(rng, grid, noise_grain_mm(grid, grain_mm))
     rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in grid.shape[1:])
-    middle = 1.1 - 0.2 * np.minimum(1.0, rows[:, None] ** 2 + columns[None, :] ** 2)
+    middle = MIDDLE - 0.2 * np.minimum(1.0, rows[:, None] ** 2 + columns[None, :] ** 2)
     noisy: FloatZYX = field * (np.float32(sd_hu) * middle)
     return noisy
 

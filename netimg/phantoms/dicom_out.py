@@ -126,11 +126,13 @@ def _numbered(grid: Grid) -> list[tuple[int, int]]:
 def _series(header: Header, modality: str, *what: str, number: int, description: str) -> Dataset:
     """Patient, study, series, frame of reference and equipment of one series."""
     patient = header.patient
-    years = header.date.year - patient["birth_date"].year
+    born = patient["birth_date"]
+    before_birthday = (header.date.month, header.date.day) < (born.month, born.day)
+    years = header.date.year - born.year - before_birthday
     return _ds(
         SpecificCharacterSet="ISO_IR 192",
         PatientName=patient["name"], PatientID=header.patient_id, PatientSex=patient["sex"],
-        PatientBirthDate=_da(patient["birth_date"]), PatientAge=f"{years:03d}Y",
+        PatientBirthDate=_da(born), PatientAge=f"{years:03d}Y",
         PatientWeight=_ds_text(patient["weight_kg"]),
         PatientSize=_ds_text(patient["height_cm"] / 100),
         PatientComments="synthetic phantom, not a person",

@@ -28,7 +28,7 @@ HOW = {
     "volume_bounds": "liver, segments, organs, tumour: three standard errors of rounding each "
     "voxel at the surface to full or empty, sqrt(sum f (1 - f)) voxels",
     "region_bounds": "two SD of the blurred values where the region may lie, and the noise",
-    "noise": "SUVmax: -2 to +4 SD of the noise; means: three standard errors, with one "
+    "noise": "SUVmax: -2 to +4 SD of the noise; means: four standard errors, with one "
     "independent value per grain of noise",
 }
 
@@ -61,6 +61,9 @@ def truth(
         rows += truth_ct.size(phantom.lesions[index].body.shape, grid, subject)
         rows += truth_ct.density(phantom, index, grid, subject, noise=noise)
         rows += truth_pet.uptake(phantom, index, fine, seen, subject, noise=noise)
+    diameters = [row for row in rows if row["name"] == "longest_mm"]
+    if diameters:
+        rows.append(max(diameters, key=lambda row: row["value"]) | {"scope": "patient", "id": ""})
     rows += truth_pet.references(phantom, fine, seen, noise=noise)
     recipes = [_recipe(phantom, number, index) for number, index in enumerate(order, start=1)]
     return {"how": HOW, "findings": rows, "lesions": recipes}

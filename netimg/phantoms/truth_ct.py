@@ -11,7 +11,16 @@ from skimage import measure
 
 from netimg.anatomy import SEGMENT_CODES
 from netimg.phantoms import ct_physics
-from netimg.phantoms.bounds import NOTHING, Counted, Subject, around, distance, positions, widened
+from netimg.phantoms.bounds import (
+    NOTHING,
+    SURE,
+    Counted,
+    Subject,
+    around,
+    distance,
+    positions,
+    widened,
+)
 from netimg.phantoms.render import cover
 from netimg.phantoms.scan import render
 from netimg.phantoms.shapes import Joined, Shape
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
     from netimg.phantoms.anatomy import Phantom
 
 SPLEEN = 31
+HEMILIVERS = {"right": ("V", "VI", "VII", "VIII"), "left": ("II", "III", "IV")}
+PATIENT = Subject(scope="patient")
 
 
 def counted(shape: Shape, grid: Grid) -> Counted:
@@ -37,7 +48,7 @@ def counted(shape: Shape, grid: Grid) -> Counted:
 
 
 def volumes(phantom: Phantom, grid: Grid, order: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Volumes of liver, tumour, segments and spleen, burdens, and shares of the lesions.
+    """Volumes of liver, tumour, segments, hemilivers, spleen; burdens; shares of the lesions.
 
     ``order`` is the position in ``phantom.lesions`` of L1, L2, ...
     """
@@ -48,31 +59,52 @@ def volumes(phantom: Phantom, grid: Grid, order: tuple[int, ...]) -> list[dict[s
         SEGMENT_CODES[code]: [counted(Joined(parts=(spot, s), every=True), grid) for spot in spots]
         for code, s in phantom.segments.items()
     }
+    inside = {name: sum(parts, NOTHING) for name, parts in shares.items()}
     # Voxels between two segments are rounded to one or the other: only the surface counts.
     surface = counted(phantom.liver.shape, grid)
     liver = Counted(ml=sum(part.ml for part in segment.values()), error_ml=surface.error_ml)
     tumour = sum(lesion, NOTHING)
-    patient = Subject(scope="patient")
-    spleen = next(s.shape for s in phantom.structures if s.label == SPLEEN)
-    count = float(len(spots))
-    rows = [
-        patient.volume("liver_volume_ml", liver),
-        patient.volume("tumour_volume_ml", tumour),
-        patient.volume("functional_liver_ml", liver - tumour),
-        patient.percent("burden_pct", tumour, liver),
-        patient.row("lesion_count", "1", count, (count, count)),
-        patient.volume("spleen_volume_ml", counted(spleen, grid)),
-    ]
+    rows = _patient(phantom, grid, liver, lesion)
     for name, whole in segment.items():
         subject = Subject(scope="segment", id=name)
-        inside = sum(shares[name], NOTHING)
-        rows.append(subject.volume("volume_ml", whole))
-        rows.append(subject.volume("tumour_volume_ml", inside))
-        rows.append(subject.percent("burden_pct", inside, whole))
+        rows += _burden(subject, inside[name], whole)
+    for name, codes in HEMILIVERS.items():
+        part = sum((inside[code] for code in codes), NOTHING)
+        whole = sum((segment[code] for code in codes), NOTHING)
+        rows += _burden(Subject(scope="hemiliver", id=name), part, whole)
+        rows.append(PATIENT.percent(f"burden_{name}_pct", part, whole))
+    rows.append(PATIENT.percent("burden_caudate_pct", inside["I"], segment["I"]))
+    if lesion:
+        rows.append(PATIENT.percent("dominant_lesion_pct", lesion[0], tumour))
     for number, whole in enumerate(lesion, start=1):
         for name in segment:
             rows += _share(number, name, shares[name][number - 1], whole, grid)
     return rows
+
+
+def _patient(
+    phantom: Phantom, grid: Grid, liver: Counted, lesion: list[Counted]
+) -> list[dict[str, Any]]:
+    """Rows of the whole patient."""
+    spleen = next(s.shape for s in phantom.structures if s.label == SPLEEN)
+    tumour, count = sum(lesion, NOTHING), float(len(lesion))
+    return [
+        PATIENT.volume("liver_volume_ml", liver),
+        PATIENT.volume("tumour_volume_ml", tumour),
+        PATIENT.volume("functional_liver_ml", liver - tumour),
+        PATIENT.percent("burden_pct", tumour, liver),
+        PATIENT.row("lesion_count", "1", count, (count, count)),
+        PATIENT.volume("spleen_volume_ml", counted(spleen, grid)),
+    ]
+
+
+def _burden(subject: Subject, inside: Counted, whole: Counted) -> list[dict[str, Any]]:
+    """Rows of a part of the liver."""
+    return [
+        subject.volume("volume_ml", whole),
+        subject.volume("tumour_volume_ml", inside),
+        subject.percent("burden_pct", inside, whole),
+    ]
 
 
 def _share(
@@ -158,6 +190,7 @@ def density(
     means = [float(image[p][inside[p]].mean()) for p in positions(2) if inside[p].any()]
     volume_ml = float(inside.sum()) * fine.voxel_ml
     grain_ml = ct_physics.grain_ml(ct_physics.noise_grain_mm(grid, table["noise_mm"]))
-    error = 3 * noise * table["noise_hu"] / math.sqrt(max(1.0, volume_ml / grain_ml))
+    error = SURE * noise * ct_physics.MIDDLE * table["noise_hu"]
+    error /= math.sqrt(max(1.0, volume_ml / grain_ml))
     value = float(image[inside].mean())
     return [subject.row("hu_mean", "HU", value, widened(means, error, error))]

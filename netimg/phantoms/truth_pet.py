@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage, signal
 
 from netimg.phantoms import ct_physics, pet_physics
-from netimg.phantoms.bounds import Subject, distance, positions, widened
+from netimg.phantoms.bounds import SURE, Subject, distance, positions, widened
 from netimg.phantoms.render import inside, part_of
 from netimg.phantoms.scan import finer
 from netimg.phantoms.shapes import Grown, Joined, Without
@@ -85,7 +85,7 @@ def uptake(
         averaged_ml = {"suv_max": 0.0, "suv_mean": volume_ml, "suv_peak_sphere": 1.0}
         for name, value in exact.items():
             error = _error(phantom, kind, value, averaged_ml[name], noise=noise)
-            below, above = (2.0, 4.0) if name == "suv_max" else (3.0, 3.0)
+            below, above = (2.0, 4.0) if name == "suv_max" else (SURE, SURE)
             bounds = widened(results[name], below * error, above * error)
             rows.append(subject.row(f"{kind}_{name}", UNIT, value, bounds))
     return rows
@@ -148,7 +148,7 @@ def references(
             if len(values) == 0:
                 continue
             value = float(values.mean(dtype=np.float64))
-            error = 3 * _error(phantom, kind, value, volume_ml, noise=noise)
+            error = SURE * _error(phantom, kind, value, volume_ml, noise=noise)
             error += 2 * float(values.std(dtype=np.float64))
             bounds = (value - error, value + error)
             subject = Subject(scope="region", id=id_)

@@ -99,6 +99,8 @@ def write(out: str | Path, order: Order, *, progress: Progress = silent) -> Path
             where=str(folder),
             todo="Choose another folder with -o.",
         ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return folder
 
 
