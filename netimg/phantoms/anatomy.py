@@ -117,7 +117,7 @@ def load_phantom(
         raise UsageError(
             USE_001,
             what=f"there is no phantom {preset!r}; there are {', '.join(known)}.",
-            todo="Choose one of them with --preset; --list describes them.",
+            todo="Choose one of them with --preset.",
         )
     tree = load_toml("configs", "phantoms", f"{preset}.toml")
     named: dict[str, Shape] = {}
