@@ -132,9 +132,9 @@ def _findings(root: Path, settings: Settings, progress: Progress) -> list[_Study
     try:
         listed = find_studies(root, settings=settings, progress=progress)
     except NetimgError as error:
-        # One archive that may not be opened does not stop the others.
+        # One archive that may not be opened does not stop the patients beside it.
         apart = [one for path in patients for one in _findings(path, settings, progress)]
-        return apart or [_Refused(root, error)]
+        return apart if patients and not _has_loose_files(root) else [*apart, _Refused(root, error)]
     studies = [_Study(root / s.folder if s.folder else root, s.uid, s.key) for s in listed]
     empty: list[_Study | _Refused] = []
     for path in patients if studies else [root]:
@@ -164,6 +164,12 @@ def _patients(root: Path) -> list[Path]:
         for path in root.iterdir()
         if not path.name.startswith(".") and (path.is_dir() or path.suffix.lower() == ".zip")
     )
+
+
+def _has_loose_files(root: Path) -> bool:
+    """Whether files lie in an input that belong to no patient's folder."""
+    files = (path for path in root.iterdir() if path.is_file()) if root.is_dir() else ()
+    return any(p.suffix.lower() != ".zip" and not p.name.startswith(".") for p in files)
 
 
 def _facts(folder: Path | None, label: str) -> Path | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netimg.batch.outcome import BatchResult, Outcome, State
-from netimg.errors import OUT_002, OUT_005, OutputError
+from netimg.errors import OUT_002, OUT_005, USE_001, OutputError, UsageError
 from netimg.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -61,6 +61,13 @@ def run_batch(
 
     check_settings(settings)
     _check_out(out, inputs)
+    if facts_dir is not None and not facts_dir.is_dir():
+        raise UsageError(
+            USE_001,
+            what=f"{facts_dir} is not a folder.",
+            where="--facts-dir",
+            todo="Give the folder that holds <label>.toml or <label>.json for each study.",
+        )
     progress.stage("index")
     plan = plan_tasks(
         inputs,

@@ -44,7 +44,7 @@ def batch(
     ] = None,
     outputs: opt.Outputs = None,
     overwrite: opt.Overwrite = False,
-    privacy: opt.Privacy = False,
+    privacy: opt.Privacy = None,
     require: opt.Require = None,
     model: opt.Model = None,
     device: opt.Device = None,

@@ -29,7 +29,7 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a netimg result.", rich_help_panel="Output")
 ]
 Privacy = Annotated[
-    bool,
+    bool | None,
     typer.Option(
         "--privacy/--no-privacy", help="No identity in any output.", rich_help_panel="Output"
     ),
@@ -201,7 +201,7 @@ _REQUIRABLE = ("liver", "pet", "suv", "segments", "facts")
 def changes_of(
     *,
     outputs: str | None = None,
-    privacy: bool = False,
+    privacy: bool | None = None,
     model: str | None = None,
     device: str | None = None,
     profile: list[str] | None = None,
@@ -209,8 +209,8 @@ def changes_of(
 ) -> dict[str, object]:
     """Named options as settings; what was not typed is left out."""
     found: dict[str, object] = {}
-    if privacy:
-        found["reporting.privacy"] = True
+    if privacy is not None:
+        found["reporting.privacy"] = privacy
     if model is not None:
         found["segmentation.model"] = model
     if device is not None:

@@ -38,7 +38,7 @@ def run(
     ],
     outputs: opt.Outputs = None,
     overwrite: opt.Overwrite = False,
-    privacy: opt.Privacy = False,
+    privacy: opt.Privacy = None,
     study: opt.StudyChoice = None,
     ct: opt.Ct = None,
     pet: opt.Pet = None,
