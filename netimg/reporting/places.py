@@ -14,6 +14,7 @@ from netimg.finding import Scope
 
 if TYPE_CHECKING:
     from netimg.anatomy import Anatomy
+    from netimg.arrays import LabelZYX
     from netimg.finding import Findings
     from netimg.study import Series, Study
 
@@ -40,18 +41,20 @@ def lesion_places(anatomy: Anatomy, findings: Findings) -> dict[str, Place]:
     """Place of each lesion that has voxels, by its id."""
     import cc3d
 
-    labels = anatomy.lesion_labels.labels
-    if not anatomy.lesions:
+    labels, start = _filled(anatomy.lesion_labels.labels)
+    if not anatomy.lesions or labels.size == 0:
         return {}
-    found = cc3d.statistics(np.ascontiguousarray(labels))
+    found = cc3d.statistics(labels)
     places = {}
     for lesion in anatomy.lesions:
         if lesion.number >= len(found["voxel_counts"]) or not found["voxel_counts"][lesion.number]:
             continue
         slices = found["bounding_boxes"][lesion.number]
-        box: Box = tuple((int(s.start), int(s.stop)) for s in slices)  # type: ignore[assignment]  # three axes
+        box: Box = tuple(  # type: ignore[assignment]  # three axes
+            (a + int(s.start), a + int(s.stop)) for s, a in zip(slices, start, strict=True)
+        )
         areas = np.count_nonzero(labels[slices] == lesion.number, axis=(1, 2))
-        point = anatomy.grid.to_world(found["centroids"][lesion.number][None])[0]
+        point = anatomy.grid.to_world(found["centroids"][lesion.number][None] + start)[0]
         places[lesion.id] = Place(
             lesion=lesion.id,
             box=box,
@@ -60,6 +63,18 @@ def lesion_places(anatomy: Anatomy, findings: Findings) -> dict[str, Place]:
             or box[0][0] + int(np.argmax(areas)),
         )
     return places
+
+
+def _filled(labels: LabelZYX) -> tuple[LabelZYX, tuple[int, int, int]]:
+    """The part of a label array that holds labels, and where it begins."""
+    there = labels > 0
+    box = []
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        lines = np.flatnonzero(there.any(axis=others))
+        box.append((int(lines[0]), int(lines[-1]) + 1) if lines.size else (0, 0))
+    part = np.ascontiguousarray(labels[tuple(slice(a, b) for a, b in box)])
+    return part, (box[0][0], box[1][0], box[2][0])
 
 
 def _measured_slice(lesion: str, findings: Findings, box: Box) -> int | None:

@@ -1,0 +1,107 @@
+from dataclasses import replace
+
+import pytest
+
+from netimg.reporting.html.criteria import criteria
+from netimg.verdict import Comparison, Reason, Status, Verdict
+from tests.make import result as make
+
+
+def verdict(**how):
+    usual = {
+        "id": "X", "profile": "core", "kind": "criterion", "scope": "patient",
+        "status": Status.MET, "question": "Is it so?", "certainty": "V",
+    }  # fmt: skip
+    return Verdict(**(usual | how))
+
+
+def compare(fact, value, threshold, unit, op=">="):
+    known = isinstance(value, float) and isinstance(threshold, float)
+    return Comparison(
+        fact=fact, op=op, value=value, threshold=threshold, unit=unit,
+        distance=value - threshold if known else None, status=Status.MET,
+    )  # fmt: skip
+
+
+def rows_of(*verdicts):
+    result = make.result(pet=False)
+    judged = replace(result.assessment, verdicts=verdicts)
+    return criteria(replace(result, assessment=judged))["rows"]
+
+
+def test_all_lesions_of_a_rule_share_one_row():
+    (row,) = rows_of(
+        *(
+            verdict(id="MKRENNING", kind="class", scope=f"L{n}", value=score)
+            for n, score in enumerate(("4", "4", "3"), start=1)
+        ),
+        verdict(
+            id="MKRENNING", kind="class", scope="L4", status=Status.UNKNOWN,
+            reasons=(Reason("not_assessable", "lesions.L4"),),
+        ),
+    )  # fmt: skip
+    assert row["notes"] == ["for 4 lesions"]
+    assert [(a["text"], a["scopes"]) for a in row["answers"]] == [
+        ("4", "L1 and L2"), ("3", "L3"), ("cannot be judged", "L4"),
+    ]  # fmt: skip
+    assert row["missing"] == "L4 cannot be assessed"
+
+
+def test_patient_and_plans_keep_rows_of_their_own():
+    rows = rows_of(verdict(), verdict(scope="plan a"), verdict(scope="plan b"))
+    assert [row["notes"] for row in rows] == [[], ["for plan a"], ["for plan b"]]
+
+
+def test_profiles_are_never_merged():
+    rows = rows_of(verdict(profile="A"), verdict(profile="B"))
+    assert [row["profile"] for row in rows] == ["A", "B"]
+
+
+def test_each_comparison_has_a_line_with_its_name():
+    (row,) = rows_of(
+        verdict(
+            comparisons=(
+                compare("burden_pct", 4.9, 50.0, "%", ">"),
+                compare("labs.ldh", 198.0, 425.0, "U/L", ">"),
+                compare("labs.ldh", 198.0, 425.0, "U/L", ">"),
+            )
+        )
+    )
+    assert [line["name"] for line in row["lines"]] == ["burden", "LDH"]
+    assert row["lines"][1]["threshold"].startswith("> 425")
+    assert row["lines"][1]["distance"].startswith("\u2212227")
+
+
+def test_a_single_comparison_needs_no_name_and_shows_its_side():
+    (row,) = rows_of(verdict(comparisons=(compare("x", 19.96, 20.0, "%"),)))
+    (line,) = row["lines"]
+    assert line["name"] == ""
+    assert line["value"].startswith("19.96")
+    assert line["distance"].startswith("\u22120.04") or line["distance"].startswith("\u22120.0")
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (Status.MET, "met"),
+        (Status.NOT_MET, "not met"),
+        (Status.UNKNOWN, "cannot be judged"),
+        (Status.NOT_APPLICABLE, "not applicable"),
+    ],
+)
+def test_statuses_are_said_in_the_words_of_the_catalogue(status, text):
+    (row,) = rows_of(verdict(status=status))
+    assert row["answers"][0] == {"status": status.value, "text": text, "scopes": ""}
+
+
+def test_a_missing_value_is_a_dash():
+    missing = compare("labs.ldh", None, 425.0, "U/L")
+    (row,) = rows_of(verdict(status=Status.UNKNOWN, comparisons=(missing,)))
+    assert row["lines"][0]["value"] == "\u2013"
+    assert row["lines"][0]["distance"] == "\u2013"
+
+
+def test_review_and_approximation_are_said():
+    (row,) = rows_of(verdict(review="A. Reader, 2026-03-01", approximate=True, scope="plan a"))
+    assert row["review"] == "reviewed: A. Reader, 2026-03-01"
+    assert row["notes"] == ["for plan a", "approximate segments"]
