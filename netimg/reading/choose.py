@@ -43,15 +43,18 @@ def by_token(series: Sequence[Series], token: str) -> Series | None:
         SEL-013 where a beginning fits several.
     """
     for one in series:
-        if token == one.uid or token == str(one.number):
+        if token in (one.uid, str(one.number)):
             return one
-    if len(token) < _SHORTEST_PREFIX:
-        return None
-    fits = [one for one in series if one.uid.startswith(token)]
+    fits = [one for one in series if is_meant(token, one.number, one.uid)]
     if len(fits) > 1:
         present = ", ".join(one.uid for one in fits)
         raise refusal(SEL_013, "many", asked=token, present=present)
     return fits[0] if fits else None
+
+
+def is_meant(token: str, number: int | None, uid: str) -> bool:
+    """Whether a token is this number, this UID, or a long enough beginning of it."""
+    return token in (uid, str(number)) or (len(token) >= _SHORTEST_PREFIX and uid.startswith(token))
 
 
 def not_there(series: Sequence[Series], token: str) -> Exception:
@@ -61,7 +64,7 @@ def not_there(series: Sequence[Series], token: str) -> Exception:
 
 
 def choose_ct(
-    series: Sequence[Series], drafts: Mapping[str, Draft], *, asked: Series | None
+    series: Sequence[Series], drafts: Mapping[int, Draft], *, asked: Series | None
 ) -> Series | None:
     """The CT to measure, with the reason; None where no CT may be chosen."""
     if asked is not None:
@@ -81,11 +84,11 @@ def choose_ct(
     ]
     if not fit:
         return None
-    ranked = sorted(fit, key=lambda s: _ct_rank(s, drafts[s.uid]))
+    ranked = sorted(fit, key=lambda s: _ct_rank(s, drafts[s.number]))
     best = ranked[0]
     reason, tie = "the only usable CT", None
     if len(ranked) > 1:
-        first, second = (_ct_rank(s, drafts[s.uid]) for s in ranked[:2])
+        first, second = (_ct_rank(s, drafts[s.number]) for s in ranked[:2])
         differs = next(i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
         by = _RANKED_BY[min(differs, len(_RANKED_BY) - 1)]
         reason = f"before {_name(ranked[1])} for {by}"
@@ -104,7 +107,7 @@ def choose_ct(
 
 def choose_pets(
     series: Sequence[Series],
-    drafts: Mapping[str, Draft],
+    drafts: Mapping[int, Draft],
     *,
     asked: Sequence[Series],
     ct: Series | None,
@@ -112,7 +115,7 @@ def choose_pets(
     """The PETs to measure, SSTR before FDG before others, each with its reason."""
     if asked:
         return tuple(_asked_pet(s) for s in sorted(asked, key=_class_rank))
-    pets = [s for s in series if s.kind == "PET" and may_be_chosen(s, drafts[s.uid])]
+    pets = [s for s in series if s.kind == "PET" and may_be_chosen(s, drafts[s.number])]
     chosen = []
     for kind in _CLASSES:
         own = [s for s in pets if s.tracer_class is kind]
@@ -155,14 +158,14 @@ def _ct_rank(series: Series, draft: Draft) -> tuple[object, ...]:
     )
 
 
-def _ct_doubts(best: Series, fit: Sequence[Series], drafts: Mapping[str, Draft]) -> list[Flag]:
+def _ct_doubts(best: Series, fit: Sequence[Series], drafts: Mapping[int, Draft]) -> list[Flag]:
     flags = []
     if best.phase in (Phase.ARTERIAL, Phase.DELAYED, Phase.UNENHANCED):
         flags.append(doubt("SEL-002", touches=("ct",), phase=best.phase.value))
     phases = {s.phase for s in fit} - {Phase.UNKNOWN}
     if len(phases) > 1:
         flags.append(doubt("SEL-016", touches=("ct",), n=len(phases), phase=best.phase.value))
-    if is_low_dose(drafts[best.uid]):
+    if is_low_dose(drafts[best.number]):
         flags.append(doubt("SEL-019", touches=("ct",)))
     return flags
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -170,11 +171,12 @@ def _doubts(
     return flags
 
 
-def typed_phase(series: Series, phase: str) -> dict[str, object]:
-    """Fields of a series whose phase a person typed."""
-    return {
-        "phase": Phase(phase),
-        "phase_typed": True,
-        "why": (f"phase {phase}: typed (--phase)", *series.why[1:]),
-        "flags": tuple(f for f in series.flags if f.code != "SEL-003"),
-    }
+def with_phase(series: Series, phase: str) -> Series:
+    """The series with the phase a person typed."""
+    return replace(
+        series,
+        phase=Phase(phase),
+        phase_typed=True,
+        why=(*(w for w in series.why if not w.startswith("phase ")), f"phase {phase}: typed"),
+        flags=tuple(f for f in series.flags if f.code not in ("SEL-002", "SEL-003")),
+    )

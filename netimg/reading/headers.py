@@ -15,7 +15,7 @@ from netimg.reading.suv.header import Injection, PetSlice, Private
 from netimg.reading.walk import content
 
 if TYPE_CHECKING:
-    from netimg.reading.walk import Found, Meter
+    from netimg.reading.walk import Archives, Found
     from netimg.settings import Settings
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -111,15 +111,15 @@ class StudyHeader:
     accession: str | None
 
 
-def read_header(file: Found, settings: Settings, meter: Meter | None = None) -> Header:
-    """Header of a file; ``meter`` counts what is unpacked from archives.
+def read_header(file: Found, settings: Settings, archives: Archives | None = None) -> Header:
+    """Header of a file; ``archives`` keeps archives open over many files.
 
     Raises
     ------
     InputError
         IDX-003 to 005, 015, 017: not readable, not DICOM, broken off, without identity, too large.
     """
-    with content(file, settings, meter) as data:
+    with content(file, settings, archives) as data:
         found = scan(data, name=file.name, settings=settings)
         return header_of(Attributes(found, file.name), file)
 

@@ -11,11 +11,11 @@ from netimg.reading.digest import digest
 from netimg.reading.headers import read_header
 from netimg.reading.problems import code_of, refusal, sentence
 from netimg.reading.tables import table
-from netimg.reading.walk import Meter, walk
+from netimg.reading.walk import Archives, walk
 from netimg.study import SetAside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from netimg.progress import Progress
@@ -32,11 +32,13 @@ class Index:
     headers: tuple[Header, ...]
     set_aside: tuple[SetAside, ...]
     count: int
+    studies: Mapping[str, str]
+    """StudyInstanceUID of set-aside files that have one, by path."""
 
     @property
     def images(self) -> tuple[Header, ...]:
         """Headers of CT and PET images."""
-        return tuple(h for h in self.headers if kind_of(h.sop_class)[1] in ("ct", "pet"))
+        return tuple(h for h in self.headers if is_image(h))
 
 
 def index(root: Path, settings: Settings, *, progress: Progress = silent) -> Index:
@@ -50,22 +52,28 @@ def index(root: Path, settings: Settings, *, progress: Progress = silent) -> Ind
     files = walk(root, settings)
     headers: list[Header] = []
     aside = list(files.set_aside)
-    meter = Meter(settings["limits.zip_bytes_max"])
-    for done, file in enumerate(files.found):
-        if done % _EVERY == 0:
-            progress.step(done, len(files.found))
-        try:
-            headers.append(read_header(file, settings, meter))
-        except InputError as error:
-            if error.code is IDX_009:
-                raise
-            aside.append(SetAside(path=file.name, code=str(error.code), sentence=error.what))
+    with Archives(settings) as archives:
+        for done, file in enumerate(files.found):
+            if done % _EVERY == 0:
+                progress.step(done, len(files.found))
+            try:
+                headers.append(read_header(file, settings, archives))
+            except InputError as error:
+                if error.code is IDX_009:
+                    raise
+                aside.append(SetAside(path=file.name, code=str(error.code), sentence=error.what))
     progress.step(len(files.found), len(files.found))
     if root.is_file() and len(files.found) == 1 and not headers and aside[0].code == "IDX-004":
         raise refusal(IDX_002, path=root.name, where=str(root))
     kept, copies = _without_copies(headers, settings)
     aside += copies
-    return Index(tuple(kept), tuple(sorted(aside, key=lambda s: s.path)), files.count)
+    studies = {h.file.name: h.study_uid for h in headers}
+    return Index(tuple(kept), tuple(sorted(aside, key=lambda s: s.path)), files.count, studies)
+
+
+def is_image(header: Header) -> bool:
+    """Whether a file is an image that could be measured."""
+    return kind_of(header.sop_class)[1] in ("ct", "pet")
 
 
 def kind_of(sop_class: str) -> tuple[str, str]:
@@ -87,7 +95,7 @@ def _without_copies(
     by_identity: dict[str, list[Header]] = {}
     kept: list[Header] = []
     for header in headers:
-        if kind_of(header.sop_class)[1] in ("ct", "pet"):
+        if is_image(header):
             by_identity.setdefault(header.sop_instance, []).append(header)
         else:
             kept.append(header)

@@ -96,7 +96,7 @@ def _key(uid: str, own: Sequence[Header]) -> str:
 
 
 def _labels(folders: Mapping[str, Path], root: Path) -> dict[str, str]:
-    """Name of each study: its first own folder, the whole way where two share that, else its UID."""
+    """Name of each study: its first folder, the whole way where two share that, or its UID."""
 
     def ways(folder: Path) -> tuple[str, str]:
         if folder == root:

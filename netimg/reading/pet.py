@@ -138,6 +138,8 @@ def _doubts(draft: Draft, tracer: Tracer) -> list[Flag]:
     kind = (*_series_type(draft.headers[0]), "")[0]
     if kind in ("DYNAMIC", "GATED"):
         flags.append(doubt("SUV-023", touches=touches, series=label, kind=kind.lower()))
+    if not is_attenuation_corrected(draft.headers):
+        flags.append(doubt("SEL-007", touches=touches, series=label))
     if not tracer.positron:
         nuclide = tracer.nuclide
         flags.append(doubt("SEL-008/no_pet", touches=touches, series=label, nuclide=nuclide))

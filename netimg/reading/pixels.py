@@ -6,6 +6,7 @@ beside the volume is one slice.
 
 from __future__ import annotations
 
+import math
 import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from netimg.errors import (
 )
 from netimg.reading.problems import refusal
 from netimg.reading.scan import DEFLATED, EXPLICIT_BIG, NATIVE, scan
-from netimg.reading.walk import content
+from netimg.reading.walk import Archives, content
 from netimg.settings import Settings
 from netimg.volume import Quantity, Volume
 
@@ -99,17 +100,16 @@ class PixelOpener:
 
     def _read(self) -> Volume:
         values = np.empty(self.grid.shape, dtype=np.float32)
-        for z, part in enumerate(self.slices):
-            stored = read_slice(part.file, part.pixels, self.settings)
-            scaled = stored.astype(np.float64)
-            scaled *= part.slope
-            scaled += part.intercept
-            self._fill(stored, scaled, part.pixels)
-            if part.factor != 1.0:
-                scaled *= part.factor
-            values[z] = scaled
+        with Archives(self.settings) as archives:
+            for z, part in enumerate(self.slices):
+                stored = read_slice(part.file, part.pixels, self.settings, archives)
+                scaled = _scaled(stored, part)
+                self._fill(stored, scaled, part.pixels)
+                if part.factor != 1.0:
+                    scaled *= part.factor
+                values[z] = scaled
         low, high = float(values.min()), float(values.max())
-        if not (np.isfinite(low) and np.isfinite(high)):
+        if not (math.isfinite(low) and math.isfinite(high)):
             raise refusal(PIX_019, series=self.series)
         if self.quantity is Quantity.HU:
             self._check_air(values, low, high)
@@ -124,7 +124,7 @@ class PixelOpener:
         if low > _NO_AIR_HU and bool((corners == air).all()):
             raise refusal(PIX_012, series=self.series, value=f"air is {air:g}")
 
-    def _fill(self, stored: NDArray[Any], scaled: NDArray[np.float64], pixels: PixelFormat) -> None:
+    def _fill(self, stored: NDArray[Any], scaled: NDArray[Any], pixels: PixelFormat) -> None:
         """Set filling outside the picture to air (CT) or to nothing (PET)."""
         ct = self.quantity is Quantity.HU
         nothing = AIR_HU if ct else 0.0
@@ -141,7 +141,22 @@ class PixelOpener:
                     scaled[scaled == corner] = nothing
 
 
-def read_slice(file: Found, pixels: PixelFormat, settings: Settings) -> NDArray[Any]:
+def _scaled(stored: NDArray[Any], part: StoredSlice) -> NDArray[Any]:
+    """Values of a slice; float64, or float32 where whole numbers make that exact."""
+    whole = float(part.slope).is_integer() and float(part.intercept).is_integer()
+    largest = abs(part.slope) * (1 << (part.pixels.bits_stored or 64)) + abs(part.intercept)
+    exact = stored.dtype.kind in "iu" and whole and largest < 1 << 24 and part.factor == 1.0
+    scaled: NDArray[Any] = stored.astype(np.float32 if exact else np.float64)
+    if part.slope != 1.0:
+        np.multiply(scaled, part.slope, out=scaled)
+    if part.intercept != 0.0:
+        np.add(scaled, part.intercept, out=scaled)
+    return scaled
+
+
+def read_slice(
+    file: Found, pixels: PixelFormat, settings: Settings, archives: Archives | None = None
+) -> NDArray[Any]:
     """Stored values of one file as (rows, columns), masked to the bits stored.
 
     Raises
@@ -160,7 +175,7 @@ def read_slice(file: Found, pixels: PixelFormat, settings: Settings) -> NDArray[
         except OSError as error:
             raise refusal(IDX_003, file=file.name, reason=str(error.strerror)) from error
     else:
-        with content(file, settings) as data:
+        with content(file, settings, archives) as data:
             found = scan(data, name=file.name, settings=settings)
             start = found.pixels.start if found.pixels else len(found.data)
             raw = bytes(found.data[start : start + needed])

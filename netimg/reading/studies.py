@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -20,15 +20,15 @@ from netimg.errors import (
     InputError,
 )
 from netimg.progress import Progress, silent
-from netimg.reading.choose import by_token, choose_ct, choose_pets, not_there
-from netimg.reading.ct import read_ct, typed_phase
+from netimg.reading.choose import by_token, choose_ct, choose_pets, is_meant, not_there
+from netimg.reading.ct import read_ct, with_phase
 from netimg.reading.draft import Draft, drafts
-from netimg.reading.index import Index, index, kind_of
+from netimg.reading.index import Index, index, is_image, kind_of
 from netimg.reading.listing import FoundStudy, find_studies, listed, pick
 from netimg.reading.nothing import nothing_usable
 from netimg.reading.pair import pair, same_person
 from netimg.reading.person import patient_of, study_header
-from netimg.reading.pet import is_attenuation_corrected, read_pet
+from netimg.reading.pet import read_pet
 from netimg.reading.problems import code_of, count, doubt, refusal, sentence
 from netimg.reading.tables import table
 from netimg.settings import Settings
@@ -138,34 +138,44 @@ class _Reading:
     settings: Settings
 
     def study(self, *, ct: str | None, pet: Sequence[str]) -> Study:
-        own = [h for h in self.index.headers if h.study_uid == self.uid or not _is_image(h)]
-        images, others = self._identified([h for h in own if _is_image(h)])
-        aside = [*self.index.set_aside, *others]
-        aside += [_unused(h) for h in own if not _is_image(h)]
-        parts = drafts(images)
+        """The study, with the series a person asked for (tokens) or those that are chosen."""
+        images, aside = self._own()
+        parts = {draft.number: draft for draft in drafts(images)}
         series, refused = self._read(parts)
-        by_uid = {d.uid: d for d in parts}
-        asked_ct = self._asked(series, refused, ct) if ct else None
-        if asked_ct is not None and asked_ct.kind != "CT":
-            raise not_there([s for s in series if s.kind == "CT"], str(ct))
-        asked_pets = [self._asked_pet(series, refused, token, images) for token in pet]
-        for one, draft in asked_pets:
-            if all(s.uid != one.uid for s in series):
-                series.append(one)
-                by_uid[one.uid] = draft
-        series = [_with_phase(s, self.overrides, asked_ct) for s in series]
-        asked_ct = next((s for s in series if asked_ct is not None and s.uid == asked_ct.uid), None)
-        primary = choose_ct(series, by_uid, asked=asked_ct)
-        if primary is not None and "phase" in self.overrides and not primary.phase_typed:
-            primary = replace(primary, **typed_phase(primary, str(self.overrides["phase"])))  # type: ignore[arg-type]  # fields of Series
-        pets = choose_pets(series, by_uid, asked=[one for one, _ in asked_pets], ct=primary)
+        asked_ct = self._asked(series, parts, refused, "CT", ct) if ct else None
+        asked_pets = []
+        for token in pet:
+            found = self._asked_pet(series, parts, refused, token)
+            asked_pets.append(found)
+            if all(one.number != found.number for one in series):
+                series.append(found)
+        primary = choose_ct(series, parts, asked=asked_ct)
+        if primary is not None and "phase" in self.overrides:
+            primary = with_phase(primary, str(self.overrides["phase"]))
+        pets = choose_pets(series, parts, asked=asked_pets, ct=primary)
         flags: tuple[Flag, ...] = ()
         if primary is not None:
             pets, flags = pair(primary, pets)
-        chosen = {s.uid: s for s in (primary, *pets) if s is not None}
-        series = sorted((chosen.get(s.uid, s) for s in series), key=lambda s: s.number)
-        aside += self._left_out(by_uid, series, refused)
+        chosen = {one.number: one for one in (primary, *pets) if one is not None}
+        series = sorted((chosen.get(s.number, s) for s in series), key=lambda s: s.number)
+        aside += self._left_out(parts, series, refused)
         return self._noun(images, series, aside, primary=primary, pets=pets, flags=flags)
+
+    def _own(self) -> tuple[list[Header], list[SetAside]]:
+        """Images of this study, and its files (and those of no study) that are no images."""
+        imaged = {h.study_uid for h in self.index.images}
+        own = [
+            h
+            for h in self.index.headers
+            if h.study_uid == self.uid or (h.study_uid not in imaged and not is_image(h))
+        ]
+        aside = [a for a in self.index.set_aside if self._is_ours(a)]
+        aside += [_unused(h) for h in own if not is_image(h)]
+        images, others = self._identified([h for h in own if is_image(h)])
+        return images, aside + others
+
+    def _is_ours(self, item: SetAside) -> bool:
+        return self.index.studies.get(item.path, self.uid) == self.uid
 
     def _noun(
         self,
@@ -220,85 +230,80 @@ class _Reading:
             raise refusal(IDX_020, uid=self.uid, n=len(ids))
         return list(images), []
 
-    def _read(self, parts: Sequence[Draft]) -> tuple[list[Series], dict[str, InputError]]:
+    def _read(self, parts: Mapping[int, Draft]) -> tuple[list[Series], dict[int, InputError]]:
+        """Series that can be used, and by number why the others cannot."""
         series: list[Series] = []
-        refused: dict[str, InputError] = {}
-        for draft in parts:
+        refused: dict[int, InputError] = {}
+        for number, draft in parts.items():
             try:
                 series.append(self._one(draft))
             except InputError as error:
-                refused[draft.uid] = error
+                refused[number] = error
         return series, refused
 
     def _one(self, draft: Draft) -> Series:
         if draft.kind == "CT":
             return read_ct(draft, self.settings)
-        pet = read_pet(draft, self.settings, self.overrides)
-        if is_attenuation_corrected(draft.headers):
-            return pet
-        flag = doubt("SEL-007", touches=("pet",), series=draft.label)
-        return replace(pet, flags=(*pet.flags, flag))
+        return read_pet(draft, self.settings, self.overrides)
 
     def _asked(
-        self, series: Sequence[Series], refused: Mapping[str, InputError], token: str
+        self,
+        series: Sequence[Series],
+        parts: Mapping[int, Draft],
+        refused: Mapping[int, InputError],
+        kind: str,
+        token: str,
     ) -> Series:
         """Series a person asked for; where it was refused, the reason is raised."""
-        found = by_token(series, token)
+        fits = [s for s in series if s.kind == kind]
+        found = by_token(fits, token)
         if found is not None:
             return found
-        for uid, error in refused.items():
-            if uid == token or (len(token) >= 8 and uid.startswith(token)):
+        for number, error in refused.items():
+            draft = parts[number]
+            if draft.kind == kind and is_meant(token, draft.number, draft.uid):
                 raise error
-        raise not_there(series, token)
+        raise not_there(fits, token)
 
     def _asked_pet(
         self,
         series: Sequence[Series],
-        refused: Mapping[str, InputError],
+        parts: dict[int, Draft],
+        refused: Mapping[int, InputError],
         token: str,
-        images: Sequence[Header],
-    ) -> tuple[Series, Draft]:
+    ) -> Series:
         """PET a person asked for, also from another study of the same patient."""
-        pets = [s for s in series if s.kind == "PET"]
-        found = by_token(pets, token)
-        if found is not None:
-            headers = tuple(h for h in images if h.series_uid == found.uid)
-            return found, Draft(headers, "PET", found.number)
-        elsewhere = [
+        strange = [
             h
             for h in self.index.images
             if h.study_uid != self.uid
             and kind_of(h.sop_class)[1] == "pet"
-            and len(token) >= 8
-            and h.series_uid.startswith(token)
+            and is_meant(token, None, h.series_uid)
         ]
-        if not elsewhere:
-            return self._asked(pets, refused, token), Draft((), "PET", 0)
-        if images and not same_person(images[0].patient, elsewhere[0].patient):
-            raise refusal(SEL_011, where=f"series {elsewhere[0].series_uid}")
-        number = max((d.number for d in drafts(images)), default=0) + 1
-        draft = Draft(tuple(elsewhere), "PET", number)
-        return self._one(draft), draft
+        if by_token([s for s in series if s.kind == "PET"], token) is not None or not strange:
+            return self._asked(series, parts, refused, "PET", token)
+        own = next((d.headers[0].patient for d in parts.values()), None)
+        if own is not None and not same_person(own, strange[0].patient):
+            raise refusal(SEL_011, where=f"series {strange[0].series_uid}")
+        number = max(parts, default=0) + 1
+        parts[number] = Draft(tuple(strange), "PET", number)
+        return self._one(parts[number])
 
     def _left_out(
         self,
-        parts: Mapping[str, Draft],
+        parts: Mapping[int, Draft],
         series: Sequence[Series],
-        refused: Mapping[str, InputError],
+        refused: Mapping[int, InputError],
     ) -> list[SetAside]:
         """Files of refused series, and second copies of slices."""
         used = {i.sop_instance_uid for s in series for i in s.instances}
         aside = []
-        for uid, draft in parts.items():
-            error = refused.get(uid)
-            for header in draft.headers:
-                if header.sop_instance in used:
-                    continue
-                if error is None:
-                    text = sentence("GEO-013", slices=count(1, "slice"))
-                    aside.append(_set_aside(header, "GEO-013", text))
-                else:
-                    aside.append(_set_aside(header, str(error.code), error.what))
+        for number, draft in parts.items():
+            error = refused.get(number)
+            code = "GEO-013" if error is None else str(error.code)
+            text = sentence(code, slices=count(1, "slice")) if error is None else error.what
+            left = [h for h in draft.headers if h.sop_instance not in used]
+            aside += [_set_aside(header, code, text) for header in left]
         return aside
 
 
@@ -312,17 +317,6 @@ def _check_overrides(overrides: Mapping[str, object]) -> None:
     if "tracer" in overrides and overrides["tracer"] not in table("tracers"):
         msg = f"unknown tracer {overrides['tracer']!r}; known: {tuple(table('tracers'))}"
         raise ValueError(msg)
-
-
-def _is_image(header: Header) -> bool:
-    return kind_of(header.sop_class)[1] in ("ct", "pet")
-
-
-def _with_phase(series: Series, overrides: Mapping[str, object], asked: Series | None) -> Series:
-    """The asked CT with the phase a person typed."""
-    if "phase" not in overrides or asked is None or series.uid != asked.uid:
-        return series
-    return replace(series, **typed_phase(series, str(overrides["phase"])))  # type: ignore[arg-type]  # fields of Series
 
 
 def _unused(header: Header) -> SetAside:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from netimg.errors import IDX_001, IDX_002, IDX_003, IDX_009, IDX_017, NetimgError
 from netimg.reading.problems import code_of, refusal, sentence
@@ -43,19 +43,37 @@ class Found:
     size: int
 
 
-@dataclass(slots=True)
-class Meter:
-    """Bytes unpacked from archives so far, against their limit."""
+class Archives:
+    """Archives held open while their members are read, and the bytes unpacked from them so far.
 
-    most: int
-    unpacked: int = 0
+    A context manager; closes what it opened.
+    """
 
-    def add(self, n: int, archive: str) -> None:
-        """Count bytes; refuse beyond the limit."""
+    def __init__(self, settings: Settings) -> None:
+        self.most: int = settings["limits.zip_bytes_max"]
+        self.unpacked = 0
+        self._open: dict[Path, zipfile.ZipFile] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for archive in self._open.values():
+            archive.close()
+        self._open.clear()
+
+    def at(self, path: Path) -> zipfile.ZipFile:
+        """The open archive of a path."""
+        if path not in self._open:
+            self._open[path] = zipfile.ZipFile(path)
+        return self._open[path]
+
+    def add(self, n: int, name: str) -> None:
+        """Count unpacked bytes; refuse beyond the limit."""
         self.unpacked += n
         if self.unpacked > self.most:
-            reason = f"it unpacks to more than {self.most / 1e9:.0f} GB"
-            raise refusal(IDX_009, reason=reason, where=archive)
+            reason = f"it unpacks to more than {self.most / 1e9:.3g} GB"
+            raise refusal(IDX_009, reason=reason, where=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +111,10 @@ def walk(root: Path, settings: Settings) -> Walk:
 
 
 @contextmanager
-def content(file: Found, settings: Settings, meter: Meter | None = None) -> Iterator[Bytes]:
+def content(file: Found, settings: Settings, archives: Archives | None = None) -> Iterator[Bytes]:
     """Bytes of a file: mapped for a file on disk, unpacked and counted for a member of a zip.
 
-    ``meter`` counts what all members of one input unpack to.
+    ``archives`` keeps archives open and counts over many files.
 
     Raises
     ------
@@ -104,7 +122,12 @@ def content(file: Found, settings: Settings, meter: Meter | None = None) -> Iter
         IDX-003 where the system refuses, IDX-009 where a member unpacks beyond the limits.
     """
     if file.member is not None:
-        yield _unpack(file, settings, meter)
+        if archives is not None:
+            yield _unpack(file, settings, archives)
+        else:
+            with Archives(settings) as own:
+                data = _unpack(file, settings, own)
+            yield data
         return
     try:
         descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK)
@@ -225,25 +248,23 @@ def _archive(path: Path, settings: Settings) -> Walk:
     return Walk(tuple(found), tuple(aside))
 
 
-def _unpack(file: Found, settings: Settings, meter: Meter | None) -> bytes:
+def _unpack(file: Found, settings: Settings, archives: Archives) -> bytes:
     """Whole member of a zip, counted while it is unpacked; the stated size is not believed."""
     most: int = settings["limits.series_bytes_max"]
     ratio: int = settings["limits.zip_ratio_max"]
+    member = str(file.member)
     parts: list[bytes] = []
     size = 0
     try:
-        with zipfile.ZipFile(file.path) as archive:
-            packed = max(1, archive.getinfo(str(file.member)).compress_size)
-            with archive.open(str(file.member)) as stream:
-                while chunk := stream.read(_CHUNK):
-                    size += len(chunk)
-                    if size > most or (size > _RATIO_FREE and size > ratio * packed):
-                        raise _bomb(file, size, packed)
-                    if meter is not None:
-                        meter.add(len(chunk), file.path.name)
-                    parts.append(chunk)
-    except NetimgError:
-        raise
+        archive = archives.at(file.path)
+        packed = max(1, archive.getinfo(member).compress_size)
+        with archive.open(member) as stream:
+            while chunk := stream.read(_CHUNK):
+                size += len(chunk)
+                if size > most or (size > _RATIO_FREE and size > ratio * packed):
+                    raise _bomb(file, size, packed)
+                archives.add(len(chunk), file.path.name)
+                parts.append(chunk)
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise refusal(IDX_003, file=file.name, reason=str(error)) from error
     return b"".join(parts)

@@ -7,7 +7,7 @@ import pytest
 
 from netimg.errors import InputError
 from netimg.reading.index import index
-from netimg.reading.walk import Meter, content, walk
+from netimg.reading.walk import Archives, content, walk
 from netimg.settings import Settings
 from tests.make.dicom import ct_series
 
@@ -104,11 +104,11 @@ def test_what_all_members_unpack_to_is_counted_together(tmp_path):
     with pytest.raises(InputError) as caught:
         index(archive, few)
     assert caught.value.code.id == "IDX-009"
-    meter = Meter(8 << 20)
-    for file in walk(archive, SETTINGS).found[:2]:
-        with content(file, SETTINGS, meter):
-            pass
-    assert meter.unpacked == 6 << 20
+    with Archives(SETTINGS) as archives:
+        for file in walk(archive, SETTINGS).found[:2]:
+            with content(file, SETTINGS, archives):
+                pass
+    assert archives.unpacked == 6 << 20
 
 
 def test_too_many_members_and_broken_archives_are_refused(tmp_path):
