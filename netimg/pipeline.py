@@ -272,11 +272,12 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
     anatomy, flags = find_anatomy(study, masks=request.masks, settings=settings, clock=clock)
     done = _judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)
     _check_required(request.require, done)
+    stages = clock.seconds()  # the manifest ends before the report does
     clock.stage("report")
     manifest = replace(
         manifest,
         model=_model_name(anatomy),
-        stages=clock.seconds(),
+        stages=stages,
         finished_at=_now(),
         peak_memory_mb=_peak_memory_mb(),
     )
