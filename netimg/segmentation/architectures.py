@@ -47,7 +47,7 @@ class PatchNorm(nn.Module):
                 self.recorded.append((mean, variance * ((count - 1) / count)))  # unbiased there
         else:
             y = functional.batch_norm(x, *self.fixed, training=False, eps=EPSILON)
-        return functional.leaky_relu(y, 0.01)
+        return functional.leaky_relu(y, 0.01, inplace=True)
 
 
 class Level(nn.Module):

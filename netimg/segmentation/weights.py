@@ -67,6 +67,7 @@ def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], *, half: bool)
     kind = torch.float16 if half else torch.float32
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.to(kind).contiguous() for k, v in sorted(tensors.items())}, path)
+    path.chmod(0o644)  # safetensors leaves it to the owner alone
 
 
 def sha256(path: Path) -> str:
