@@ -103,19 +103,22 @@ class _Bar:
         from rich.progress import (
             BarColumn,
             Progress,
+            Task,
             TextColumn,
             TimeElapsedColumn,
             TimeRemainingColumn,
         )
+        from rich.text import Text
+
+        class Left(TimeRemainingColumn):
+            """``0:03:10 left``; nothing while nobody knows."""
+
+            def render(self, task: Task) -> Text:
+                time_left = super().render(task)
+                return time_left.append(" left") if time_left.plain else time_left
 
         console = Console(stderr=True, highlight=False)
-        columns = (
-            TextColumn("{task.description:<8}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-        )
+        columns = (TextColumn("{task.description:<8}"), BarColumn(), TimeElapsedColumn(), Left())
         self._bar = Progress(*columns, console=console, transient=True)
         self._bar.start()
         self._task = self._bar.add_task("", total=None)
