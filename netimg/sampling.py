@@ -61,7 +61,9 @@ def covered_fraction(mask: Mask, grid: Grid) -> Covered | None:
 
     Notes
     -----
-    Steps of 1/64. A mask on the target grid itself comes back as 0 and 1.
+    Steps of 1/64. A mask on the target grid itself comes back as 0 and 1. Where the sub-points are
+    as far apart as the mask's voxels, its surface moves by up to half that distance; over many
+    positions of the target the volume is right on average.
     """
     own = _tight(mask)
     if own is None:

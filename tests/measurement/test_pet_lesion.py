@@ -288,6 +288,33 @@ def test_scaling_the_image_scales_the_suvs_and_leaves_volumes():
         assert other.number == pytest.approx(factor * finding.number, rel=1e-5), finding.key
 
 
+def test_two_lesions_as_one_have_the_larger_maximum_the_weighted_mean_and_the_summed_volume():
+    rng = np.random.default_rng(2)
+    suv = painted(PET, Quantity.SUV_BW).values * rng.uniform(0.8, 1.2, PET.shape)
+    study = make.study(None, make.sstr(Volume(values=suv, grid=PET, quantity=Quantity.SUV_BW), 1))
+    two = drawn(PET, BALLS[:2])
+    joined = LabelMap(labels=(two.lesion_labels.labels > 0) * np.uint16(7), grid=PET)
+    extra = np.array(joined.labels)
+    extra[2, 2, 2] = 1  # a second label, so that the first stays one lesion
+    one = Anatomy.from_masks(two.liver, LabelMap(labels=extra, grid=PET))
+    apart, together = netimg.measure(study, two), netimg.measure(study, one)
+
+    def both(name):
+        return np.array([of(apart, name, lesion).value for lesion in ("L1", "L2")])
+
+    volumes = both("volume_ml")
+    whole = {name: of(together, name, "L1").value for name in (
+        "volume_ml", "sstr_suv_max", "sstr_suv_mean", "sstr_tv_ml", "sstr_tl_g"
+    )}  # fmt: skip
+    assert whole["volume_ml"] == pytest.approx(volumes.sum())
+    assert whole["sstr_suv_max"] == both("sstr_suv_max").max()
+    assert whole["sstr_suv_mean"] == pytest.approx(
+        np.average(both("sstr_suv_mean"), weights=volumes)
+    )
+    assert whole["sstr_tv_ml"] == pytest.approx(both("sstr_tv_ml").sum())
+    assert whole["sstr_tl_g"] == pytest.approx(both("sstr_tl_g").sum())
+
+
 def test_growing_takes_whatever_centre_lies_within_the_margin():
     mask = np.zeros(PET.shape, dtype=bool)
     mask[25, 22, 25] = True

@@ -251,6 +251,8 @@ def _side(
     centres = np.zeros((count, 3))
     counted = np.ones(count, dtype=np.bool_)
     for label, box in boxes_of(labels, count).items():
+        if _reach_mm(box, grid) < MIN_MM:
+            continue  # most of a noisy prediction; its diameter cannot be longer than its box
         part = labels[box] == label
         longest[label - 1] = longest_axial(part, grid.spacing_mm).longest_mm
         centres[label - 1] = np.argwhere(part).mean(axis=0) + [b.start for b in box] + corner
@@ -261,6 +263,12 @@ def _side(
     return _Side(
         labels, sizes, longest, counted & ~too_small, int((counted & too_small).sum()), centres
     )
+
+
+def _reach_mm(box: Box, grid: Grid) -> float:
+    """In-plane diagonal of a box, face to face."""
+    sizes = [(b.stop - b.start) * s for b, s in zip(box[1:], grid.spacing_mm[1:], strict=True)]
+    return math.hypot(*sizes)
 
 
 def _contact(reference: _Side, predicted: _Side) -> NDArray[np.int64]:
