@@ -10,39 +10,33 @@ from netimg.errors import CODES, IDX_018, SEL_018
 from netimg.reading.problems import refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netimg.errors import NetimgError
-    from netimg.study import Series, SetAside, Study
+    from netimg.study import Series, Study
 
 _NEVER = ("SEL-007", "SEL-008", "SUV-023")
 _MOST = 5
 
 
-def nothing_usable(study: Study) -> NetimgError:
-    """SEL-018 where every CT was refused, else IDX-018 with kinds and counts."""
-    pets = [s for s in study.series if s.kind == "PET"]
-    cts = [s for s in study.series if s.kind == "CT"]
-    refused = Counter((a.code, a.sentence) for a in study.set_aside if _is_refusal(a))
-    if not pets and (refused or cts):
-        reasons = [
-            f"{code} {sentence.rstrip('.')} ({_files(n)})"
-            for (code, sentence), n in refused.most_common(_MOST)
-        ]
-        text = "; ".join((*reasons, *map(_too_coarse, cts)))
+def nothing_usable(study: Study, refused_cts: Sequence[str]) -> NetimgError:
+    """SEL-018 where every CT was refused, else IDX-018 with kinds and counts.
+
+    ``refused_cts`` says of each refused CT series why.
+    """
+    pets = [_never_chosen(s) for s in study.series if s.kind == "PET"]
+    cts = [too_coarse(s) for s in study.series if s.kind == "CT"]
+    if refused_cts or cts:
+        text = "; ".join((*refused_cts[:_MOST], *cts, *pets))
         return refusal(SEL_018, reasons=text, where=study.source)
-    parts = [_never_chosen(pet) for pet in pets]
+    parts = pets
     parts += [f"{_files(n)}: {kind}" for kind, n in _kinds(study).most_common()]
     found = "; ".join(parts) or "nothing"
     return refusal(IDX_018, n=len(study.files), found=found, where=study.source)
 
 
-def _is_refusal(item: SetAside) -> bool:
-    """Whether a file was left out because its CT series was refused."""
-    return (item.series_uid is not None and item.code[:3] in ("GEO", "PIX", "SEL")) or (
-        item.code in ("IDX-014", "IDX-021", "IDX-022")
-    )
-
-
-def _too_coarse(series: Series) -> str:
+def too_coarse(series: Series) -> str:
+    """A CT that is only taken by name."""
     n, mm, number = series.grid.shape[0], series.grid.spacing_mm[0], series.number
     return f"series {number} has {n} slices {mm:.1f} mm apart (take it with --ct {number})"
 

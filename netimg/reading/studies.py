@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from netimg.reading.ct import read_ct, with_phase
 from netimg.reading.draft import Draft, drafts
 from netimg.reading.index import Index, index, is_image, kind_of
 from netimg.reading.listing import FoundStudy, find_studies, listed, pick
-from netimg.reading.nothing import nothing_usable
+from netimg.reading.nothing import nothing_usable, too_coarse
 from netimg.reading.pair import pair, same_person
 from netimg.reading.person import patient_of, study_header
 from netimg.reading.pet import read_pet
@@ -94,17 +94,10 @@ def open_study(
     ValueError
         If an override's name or value is unknown.
     """
-    found = survey_study(
-        path,
-        study=study,
-        ct=ct,
-        pet=pet,
-        overrides=overrides,
-        settings=settings,
-        progress=progress,
-    )
+    reading = _begin(path, study, overrides, settings, progress)
+    found = reading.study(ct=ct, pet=pet)
     if found.ct is None and not found.pets:
-        raise nothing_usable(found)
+        raise nothing_usable(found, reading.refused_cts)
     return found
 
 
@@ -119,12 +112,23 @@ def survey_study(
     progress: Progress = silent,
 ) -> Study:
     """Describe one examination like `open_study`, also where nothing in it can be measured."""
+    return _begin(path, study, overrides, settings, progress).study(ct=ct, pet=pet)
+
+
+def _begin(
+    path: str | Path,
+    study: str | None,
+    overrides: Mapping[str, object],
+    settings: Settings | None,
+    progress: Progress,
+) -> _Reading:
+    """Files indexed, the examination picked."""
     _check_overrides(overrides)
     settings = settings or Settings.shipped()
     root = Path(path)
     found = index(root, settings, progress=progress)
     uid = pick(listed(found, root), study)
-    return _Reading(root, found, uid, dict(overrides), settings).study(ct=ct, pet=pet)
+    return _Reading(root, found, uid, dict(overrides), settings)
 
 
 @dataclass(slots=True)
@@ -136,12 +140,19 @@ class _Reading:
     uid: str
     overrides: dict[str, object]
     settings: Settings
+    refused_cts: list[str] = field(default_factory=list)
+    """Why each CT that was refused cannot be used, known once the study was read."""
 
     def study(self, *, ct: str | None, pet: Sequence[str]) -> Study:
         """The study, with the series a person asked for (tokens) or those that are chosen."""
         images, aside = self._own()
         parts = {draft.number: draft for draft in drafts(images)}
         series, refused = self._read(parts)
+        self.refused_cts = [
+            f"{error.code} {error.what.rstrip('.')} ({len(parts[n].headers)} files)"
+            for n, error in refused.items()
+            if parts[n].kind == "CT"
+        ]
         asked_ct = self._asked(series, parts, refused, "CT", ct) if ct else None
         asked_pets = []
         for token in pet:
@@ -196,8 +207,7 @@ class _Reading:
         ]
         fates += [(a.path, "set aside") for a in aside]
         if primary is None and pets:
-            n = len(fates)
-            flags = (*flags, doubt("IDX-018/pet", n=n))
+            flags = (*flags, self._no_ct(series, len(fates)))
         log.info(
             "study read",
             extra={"n_series": len(series), "aside": len(aside), "pets": len(pets)},
@@ -217,6 +227,13 @@ class _Reading:
             accession=head.accession,
             flags=flags,
         )
+
+    def _no_ct(self, series: Sequence[Series], n_files: int) -> Flag:
+        """Why a PET is measured alone."""
+        reasons = [*self.refused_cts, *(too_coarse(s) for s in series if s.kind == "CT")]
+        if reasons:
+            return doubt("SEL-018/pet", reasons="; ".join(reasons))
+        return doubt("IDX-018/pet", n=n_files)
 
     def _identified(self, images: Sequence[Header]) -> tuple[list[Header], list[SetAside]]:
         """Images of one patient identity; two are refused unless one was chosen."""

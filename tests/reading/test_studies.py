@@ -189,6 +189,80 @@ def test_every_ct_refused_names_the_reasons(tmp_path):
     assert "Slice 4" in caught.value.what
 
 
+def test_a_pet_beside_a_refused_ct_says_why_it_is_alone(tmp_path):
+    ct_and_pet(tmp_path)
+    bend(tmp_path / "ct" / "IM0004.dcm", ImagePositionPatient=None)
+    study = open_study(tmp_path)
+    assert study.ct is None
+    (flag,) = study.flags
+    assert flag.code == "SEL-018"
+    assert "GEO-001 Slice 4" in flag.sentence
+    assert "(12 files)" in flag.sentence
+
+
+def test_the_better_of_two_pets_of_one_tracer_is_chosen(tmp_path):
+    ct_and_pet(tmp_path)
+    pet_series(tmp_path / "p2", name="p2", common={"SeriesNumber": "6", "PatientWeight": None})
+    pet_series(tmp_path / "p3", name="p3", common={"SeriesNumber": "7"}, frame="other")
+    study = open_study(tmp_path)
+    (pet,) = study.pets
+    assert pet.uid == uid("study", "pet")
+    assert "for the CT's coordinate system" in pet.why[0]
+    pet_series(tmp_path / "p4", name="p4", common={"SeriesNumber": "8"})
+    (pet,) = open_study(tmp_path).pets
+    assert pet.uid == uid("study", "p4")
+    assert "its later series number" in pet.why[0]
+    assert "SEL-001" in codes(pet)
+
+
+def test_sstr_comes_before_fdg(tmp_path):
+    fdg = {
+        "Radiopharmaceutical": "FDG",
+        "RadionuclideHalfLife": "6586.2",
+        "RadionuclidePositronFraction": "0.967",
+        "RadionuclideCode": ("C-111A1", "SRT", "^18^Fluorine"),
+    }
+    pet_series(tmp_path / "fdg", name="fdg", radiopharmaceutical=fdg, common={"SeriesNumber": "1"})
+    pet_series(tmp_path / "sstr", name="sstr")
+    study = open_study(tmp_path)
+    assert [pet.role for pet in study.pets] == [Role.PET_SSTR, Role.PET_FDG]
+    assert study.pet(TracerClass.FDG).number == 1
+
+
+def test_a_dynamic_pet_is_only_measured_when_asked_for(tmp_path):
+    pet_series(tmp_path, common={"SeriesType": ["DYNAMIC", "IMAGE"]})
+    with pytest.raises(NothingUsable, match="is dynamic"):
+        open_study(tmp_path)
+    assert open_study(tmp_path, pet=["1"]).pets[0].suv.possible
+
+
+def test_time_from_contrast_to_scan_is_evidence(tmp_path):
+    late = {"SeriesDescription": "abdomen", "ContrastBolusStartTime": "100840"}
+    ct_series(tmp_path, common=late | {"AcquisitionTime": "101000"})
+    (reason,) = [w for w in open_study(tmp_path).ct.why if w.startswith("phase")]
+    assert reason == "phase portal: contrast agent is recorded, 80 s after contrast"
+
+
+def test_words_of_another_alphabet_are_read(tmp_path):
+    common = {"SpecificCharacterSet": "ISO_IR 192", "SeriesDescription": "腹部 門脈相"}
+    ct_series(tmp_path / "utf8", common=common)
+    study = open_study(tmp_path / "utf8")
+    assert (study.ct.description, study.ct.phase) == ("腹部 門脈相", Phase.PORTAL)
+    common = {"SpecificCharacterSet": "ISO_IR 100", "SeriesDescription": "portalvenös"}
+    ct_series(tmp_path / "latin", common=common)
+    assert open_study(tmp_path / "latin").ct.description == "portalvenös"
+
+
+def test_a_typed_reference_time_decides_and_is_said(tmp_path):
+    pet_series(tmp_path, common={"SeriesTime": "095000", "FrameReferenceTime": "74000"})
+    assert open_study(tmp_path).pets[0].suv.code == "SUV-029"
+    overrides = {"reference_time": "2024-03-10T10:15:00"}
+    (pet,) = open_study(tmp_path, overrides=overrides).pets
+    assert pet.suv.method == "typed"
+    assert pet.suv.factors[0] == pytest.approx(8.979361e-04, rel=1e-6)
+    assert "SUV-020" in {flag.code for flag in pet.suv.notes}
+
+
 def test_a_pet_without_weight_keeps_its_activity_and_takes_a_typed_one(tmp_path):
     pet_series(tmp_path, common={"PatientWeight": None})
     (pet,) = open_study(tmp_path).pets
