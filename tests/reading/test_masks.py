@@ -457,6 +457,23 @@ def test_planes_a_few_hundredths_off_are_accepted_and_more_is_refused(tmp_path):
             assert "0.4" in error.what
 
 
+def test_segments_of_a_seg_are_coded_by_their_names(tmp_path):
+    left, right = block((3, 8, 10), (7, 20, 14)), block((3, 8, 14), (7, 20, 22))
+    path = seg_by_highdicom(
+        tmp_path,
+        {
+            "Liver": (block(), "10200004"),
+            "Segment II": (left, "277956007"),
+            "Segment VIII": (right, "277956007"),
+            "something": (block((9, 1, 1), (10, 2, 2)), "277956007"),
+        },
+    )
+    coded = read_label_map(path, GRID, "netimg")
+    assert dict(coded.names) == {12: "segment II", 18: "segment VIII"}
+    assert np.array_equal(coded.labels == 12, left)
+    assert np.array_equal(coded.labels == 18, right)
+
+
 def test_fractions_and_missing_places_are_refused(tmp_path):
     path = seg_by_highdicom(tmp_path, {"liver": (block(), "10200004")})
     bend(path, SegmentationType="FRACTIONAL")

@@ -98,7 +98,10 @@ def read_mask(
 def read_label_map(
     path: str | Path, grid: Grid, legend: str, *, settings: Settings | None = None
 ) -> LabelMap:
-    """A multilabel NIfTI mask of another tool, in netimg's label codes.
+    """A multilabel mask of another tool, in netimg's label codes.
+
+    A SEG or RTSTRUCT is read by the names of its structures (``Segment IV``, ``Spleen``), which
+    must be those of `netimg.anatomy.LABEL_NAMES`; the legend is then ``netimg``.
 
     Parameters
     ----------
@@ -113,19 +116,40 @@ def read_label_map(
     UsageError
         USE-001 for an unknown legend, name or code.
     """
-    path = Path(path)
-    labels = nifti_labels(path, grid, settings or Settings.shipped())
-    codes = _legend(legend, int(labels.max(initial=0)))
-    lookup = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.uint16)
-    for label, code in codes.items():
-        if 0 < label < lookup.size:
-            lookup[label] = code
-    coded: LabelZYX = lookup[labels]
+    path, settings = Path(path), settings or Settings.shipped()
+    if path.name.lower().endswith(_NIFTI):
+        coded = _coded(nifti_labels(path, grid, settings), legend)
+    else:
+        _legend(legend, 0)
+        coded = _by_name(_parts(path, grid, None, settings), grid, path.name)
     if not coded.any():
         raise refusal(MSK_004, where=path.name, what="label")
     found = np.flatnonzero(np.bincount(coded.ravel()))
     names = {int(code): LABEL_NAMES[int(code)] for code in found if code}
     return LabelMap(labels=coded, grid=grid, names=names)
+
+
+def _coded(labels: LabelZYX, legend: str) -> LabelZYX:
+    """Labels of a file in netimg's codes; what the legend does not name is left out."""
+    largest = int(labels.max(initial=0))
+    lookup = np.zeros(largest + 1, dtype=np.uint16)
+    for label, code in _legend(legend, largest).items():
+        if 0 < label <= largest:
+            lookup[label] = code
+    coded: LabelZYX = lookup[labels]
+    return coded
+
+
+def _by_name(parts: Sequence[Part], grid: Grid, name: str) -> LabelZYX:
+    """Structures coded by their names; small ones over large ones, as a segment over the liver."""
+    codes = {plain(text): code for code, text in LABEL_NAMES.items()}
+    known = [(part, codes[plain(part.name)]) for part in parts if plain(part.name) in codes]
+    if not known:
+        raise _not_there(parts, "structure with a known name", name)
+    labels: LabelZYX = np.zeros(grid.shape, dtype=np.uint16)
+    for part, code in sorted(known, key=lambda item: -int(item[0].voxels.sum())):
+        labels[part.box][part.voxels] = code
+    return labels
 
 
 def read_mask_file(path: str | Path, *, settings: Settings | None = None) -> LabelMap:
