@@ -132,10 +132,11 @@ def _training(
     """Table ``[training]``: what was trained on, how long, where."""
     names = {name for config in configs.values() for name in training_items(config)}
     digest = "".join(config.digest() for config in configs.values())
-    painted = [c.painted for c in configs.values() if c.stage == "lesion"]
+    steps = {run: int(state["iteration"]) for run, state in states.items()}
+    painted = sum(steps[run] * config.painted for run, config in configs.items())
     return {
-        "synthetic_fraction": max(painted, default=float(words["synthetic_fraction"])),
-        "iterations": sum(int(state["iteration"]) for state in states.values()),
+        "synthetic_fraction": round(painted / max(1, sum(steps.values())), 3),
+        "iterations": sum(steps.values()),
         "hours": round(sum(float(state["seconds"]) for state in states.values()) / 3600.0, 2),
         "hardware": _hardware(),
         "seed": next(iter(configs.values())).seed,

@@ -1,7 +1,8 @@
 """Score a model on the patients held out: one row per CT, and the summary of its card.
 
 ``python -m netimg.training.score net-liver-ct`` runs the shipped model as a user would
-(`netimg.segmentation.segment`) on fold 1 and writes ``models/<id>/scores.csv``.
+(`netimg.segmentation.segment`) on fold 1, keeps the masks in ``runs/<id>-scores/`` for the pictures
+and writes ``models/<id>/scores.csv``.
 
 A model that began from the public weights may have seen these patients: every row and the summary
 say so (`PROTOCOL`). Uncertain voxels of the lesion labels are taken out of both masks, cyst-like
@@ -11,22 +12,20 @@ ones count as liver.
 from __future__ import annotations
 
 import csv
-import logging
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netimg.training.items import IGNORE, LESION, load_folds, load_item
-from netimg.training.start import DATA
+from netimg.training.start import DATA, RUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from netimg.anatomy import Anatomy
     from netimg.settings import Settings
     from netimg.training.items import Item
-
-log = logging.getLogger(__name__)
 
 PROTOCOL = "fold 1 held out; base may have seen these patients"
 COLUMNS = (
@@ -38,37 +37,32 @@ COLUMNS = (
 )
 
 
-def score_fold(
-    model: str, *, fold: int = 1, data: Path = DATA, settings: Settings | None = None
-) -> Iterator[dict[str, Any]]:
-    """One row of `COLUMNS` per CT of a fold, in the fold's order."""
-    folds = load_folds()
-    for name in folds.held_out[fold]:
-        row = score_item(load_item(data / name), model, settings=settings)
-        row["patient"] = folds.patient(name)
-        yield row
-
-
-def score_item(item: Item, model: str, *, settings: Settings | None = None) -> dict[str, Any]:
-    """Run the model on one labelled CT and compare, on the CT's own grid."""
-    import numpy as np
-
+def predict(item: Item, model: str, *, settings: Settings | None = None) -> tuple[Anatomy, float]:
+    """What the model draws on a labelled CT, as a user would run it, and the seconds it took."""
     from netimg.geometry import Grid
-    from netimg.measurement.evaluate import dice, lesion_detection
     from netimg.segmentation import segment
     from netimg.volume import Quantity, Volume
 
     grid = Grid(shape=item.liver.shape, spacing_mm=item.spacing_mm, origin_lps_mm=(0.0, 0.0, 0.0))
+    ct = Volume(values=item.ct, grid=grid, quantity=Quantity.HU)
     begun = time.monotonic()
-    found = segment(
-        Volume(values=item.ct, grid=grid, quantity=Quantity.HU), model=model, settings=settings
-    )
-    seconds = time.monotonic() - begun
+    found = segment(ct, model=model, settings=settings)
+    return found, time.monotonic() - begun
+
+
+def score_item(item: Item, found: Anatomy, *, patient: str, seconds: float) -> dict[str, Any]:
+    """One row of `COLUMNS`: what was drawn against the labels, on the CT's own grid."""
+    import numpy as np
+
+    from netimg.measurement.evaluate import dice, lesion_detection
+
+    grid = found.liver.grid
     liver = found.liver.voxels
     row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
     reference_ml, predicted_ml = (float(m.sum()) * grid.voxel_ml for m in (item.liver, liver))
     row |= {
         "case": item.name,
+        "patient": patient,
         "protocol": PROTOCOL,
         "phase": "portal",
         "spacing_mm": "x".join(f"{s:g}" for s in item.spacing_mm),
@@ -171,9 +165,20 @@ def _whose(item: Item) -> str:
     return "project" if item.has_lesion_labels else "none"
 
 
-def _main(model: str) -> None:
+def _main(model: str, fold: int = 1) -> None:
+    import numpy as np
+
+    folds = load_folds()
+    kept = RUNS / f"{model}-scores"
+    kept.mkdir(parents=True, exist_ok=True)
     rows = []
-    for row in score_fold(model):
+    for name in folds.held_out[fold]:
+        item = load_item(DATA / name)
+        found, seconds = predict(item, model)
+        np.savez_compressed(
+            kept / f"{name}.npz", liver=found.liver.voxels, lesions=found.lesion_labels.labels
+        )
+        row = score_item(item, found, patient=folds.patient(name), seconds=seconds)
         rows.append(row)
         words = " ".join(
             f"{key}={row[key]:.3f}" if isinstance(row[key], float) else f"{key}={row[key]}"
