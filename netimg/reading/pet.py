@@ -12,6 +12,7 @@ from netimg.reading.problems import doubt, refusal
 from netimg.reading.stack import stack
 from netimg.reading.suv import resolve
 from netimg.reading.suv.provenance import record, refused_record
+from netimg.reading.suv.resolve import OVERRIDES
 from netimg.reading.tracer import Tracer, recognise
 from netimg.study import Role, Series
 from netimg.volume import Quantity
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def read_pet(draft: Draft, settings: Settings, overrides: Mapping[str, object]) -> Series:
     """Series of a PET; loads as SUVbw where that is possible, else as activity or stored values.
 
-    ``overrides``: keys of `netimg.reading.suv.resolve`, and ``tracer``, ``suv_norm``,
+    ``overrides``: keys of `netimg.reading.suv.resolve.OVERRIDES`, and ``tracer``, ``suv_norm``,
     ``suv_policy``.
 
     Raises
@@ -82,8 +83,7 @@ def read_pet(draft: Draft, settings: Settings, overrides: Mapping[str, object]) 
 
 def suv_record(ordered: Sequence[Header], overrides: Mapping[str, object]) -> SuvRecord:
     """SUV factors in grid order with their provenance, or the refusal as a record."""
-    keys = ("tracer", "suv_norm", "suv_policy", "phase", "patient")
-    typed = {k: v for k, v in overrides.items() if k not in keys}
+    typed = {k: v for k, v in overrides.items() if k in OVERRIDES}
     norm, policy = str(overrides.get("suv_norm", "bw")), str(overrides.get("suv_policy", "auto"))
     slices = [h.pet for h in ordered if h.pet is not None]
     try:

@@ -30,6 +30,7 @@ from netimg.reading.pair import pair, same_person
 from netimg.reading.person import patient_of, study_header
 from netimg.reading.pet import read_pet
 from netimg.reading.problems import code_of, count, doubt, refusal, sentence
+from netimg.reading.suv.resolve import OVERRIDES
 from netimg.reading.tables import table
 from netimg.settings import Settings
 from netimg.study import Phase, Series, SetAside, Study
@@ -44,13 +45,7 @@ log = logging.getLogger(__name__)
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
-SUV_KEYS = (
-    "weight_kg", "height_m", "sex", "dose_bq", "residual_bq", "injection_time", "reference_time",
-    "half_life_s", "branching_corrected", "injection", "allow_intercept",
-)  # fmt: skip
-"""Overrides that `netimg.reading.suv.resolve` understands."""
-
-OTHER_KEYS = ("phase", "tracer", "patient", "suv_norm", "suv_policy")
+CHOICES = ("phase", "tracer", "patient", "suv_norm", "suv_policy")
 """Overrides that choose and name."""
 
 
@@ -75,7 +70,7 @@ def open_study(
     ct, pet
         Series to measure: UID, unique beginning of at least 8 characters, or number.
     overrides
-        What a person typed: `SUV_KEYS` and `OTHER_KEYS`.
+        What a person typed: `netimg.reading.suv.resolve.OVERRIDES` and `CHOICES`.
 
     Returns
     -------
@@ -325,9 +320,9 @@ class _Reading:
 
 
 def _check_overrides(overrides: Mapping[str, object]) -> None:
-    unknown = sorted(set(overrides) - {*SUV_KEYS, *OTHER_KEYS})
+    unknown = sorted(set(overrides) - {*OVERRIDES, *CHOICES})
     if unknown:
-        msg = f"unknown overrides {unknown}; known: {(*SUV_KEYS, *OTHER_KEYS)}"
+        msg = f"unknown overrides {unknown}; known: {(*OVERRIDES, *CHOICES)}"
         raise ValueError(msg)
     if "phase" in overrides:
         Phase(str(overrides["phase"]))
