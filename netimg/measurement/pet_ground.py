@@ -190,12 +190,20 @@ def _kept_off(anatomy: Anatomy, grid: Grid, series: Series, settings: Settings) 
     return grown(organs, grid, float(settings["measurement.pet_organ_margin_mm"]))
 
 
-def search_region(ground: PetGround, number: int) -> tuple[MaskZYX, Box]:
+def search_region(
+    ground: PetGround, number: int, *, liver_ends: float | None
+) -> tuple[MaskZYX, Box]:
     """Core of a lesion and the margin in which its maximum is looked for.
 
     Within ``pet_margin_mm`` of the core, near the liver where it is known, nearer to this lesion
-    than to any other (the lower number in a tie), off organs with uptake of their own. Masks that
-    were drawn on this PET have no margin.
+    than to any other (the lower number in a tie), off organs with uptake of their own, and above
+    what normal liver reaches: else a lesion that takes up nothing would be given the uptake of
+    the liver around it (docs/adr/0008). Masks that were drawn on this PET have no margin.
+
+    Parameters
+    ----------
+    liver_ends
+        SUV above which it is no longer normal liver; None = not known, and the margin is left out.
 
     Returns
     -------
@@ -203,7 +211,7 @@ def search_region(ground: PetGround, number: int) -> tuple[MaskZYX, Box]:
         (z, y, x) bool on a box of the PET's grid.
     """
     core = ground.cores[number]
-    if ground.drawn_here:
+    if ground.drawn_here or ground.suv is None or liver_ends is None:
         return core.mask, core.box
     margin = ground.number("pet_margin_mm")
     box = widened(core.box, voxels_of(2.0 * margin, ground.grid), ground.grid.shape)
@@ -226,4 +234,5 @@ def search_region(ground: PetGround, number: int) -> tuple[MaskZYX, Box]:
         region &= depth_mm(~ground.liver[box], spacing) <= reach
     if ground.kept_off is not None:
         region &= ~ground.kept_off[box]
+    region &= ground.suv[box] > liver_ends
     return region | own, box

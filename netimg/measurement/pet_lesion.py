@@ -1,7 +1,8 @@
 """One lesion on one PET: uptake, peaks, volume above threshold, ratios, Krenning score.
 
-Means are taken in the core; maximum and peaks are looked for in core and margin, because breathing
-and blur move uptake out of a mask that was drawn on the CT.
+Means are taken in the core; maximum and peaks are looked for in the core and in what is hotter than
+liver in the margin around it, because breathing and blur move uptake out of a mask that was drawn
+on the CT.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def lesion_findings(
         From the grid it was drawn on; decides about partial volume.
     """
     assert ground.suv is not None  # noqa: S101  # the caller looked
-    uptake, flags = _uptake(ground, lesion, ground.suv, longest_mm)
+    uptake, flags = _uptake(ground, lesion, ground.suv, longest_mm, references.liver)
     spread = _spread(ground)
     findings = [
         *_statistics(ground, uptake, spread),
@@ -94,13 +95,19 @@ def lesion_findings(
 
 
 def _uptake(
-    ground: PetGround, lesion: Lesion, suv: FloatZYX, longest_mm: float | None
+    ground: PetGround,
+    lesion: Lesion,
+    suv: FloatZYX,
+    longest_mm: float | None,
+    liver: Reference | None,
 ) -> tuple[_Uptake, list[Flag]]:
     """Core statistics, the searched region and the doubts about them."""
     core = ground.cores[lesion.number]
     values = statistics(suv[core.box][core.mask])
     assert values is not None  # noqa: S101  # a core has a voxel
-    region, box = search_region(ground, lesion.number)
+    above = ground.number("pet_margin_liver_sd")
+    liver_ends = None if liver is None else liver.values.mean + above * liver.values.sd
+    region, box = search_region(ground, lesion.number, liver_ends=liver_ends)
     maximum = float(suv[box][region].max())
     flags = _doubts(ground, lesion, values, maximum, longest_mm)
     codes = tuple(flag.code for flag in flags)

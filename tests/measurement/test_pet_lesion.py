@@ -121,6 +121,23 @@ def test_uptake_that_breathing_moved_is_found_in_the_margin():
     assert "peak_in_margin" in of(moved, "sstr_suv_max", "L2").flags
 
 
+def test_a_lesion_colder_than_liver_is_not_given_the_uptake_of_the_liver_around_it():
+    cold = (make.Ball((45.0, 0.0, 10.0), (16.0, 16.0, 16.0), suv=2.0), *BALLS[1:])
+    noise = np.random.default_rng(3).normal(0.0, 0.4, PET.shape).astype(np.float32)
+    clean = painted(PET, Quantity.SUV_BW, cold)
+    pet = Volume(values=clean.values + noise, grid=PET, quantity=Quantity.SUV_BW)
+    found = measured_of(pet)
+    hottest, core = of(found, "sstr_suv_max"), of(found, "sstr_suv_max_core")
+    assert hottest.value == core.value < pet.values[make.ellipsoid(PET, *LIVER_MM)].max()
+    assert "peak_in_margin" not in hottest.flags
+
+
+def test_without_a_liver_reference_the_core_alone_is_measured():
+    lesions = Mask(voxels=ANATOMY.lesion_labels.labels > 0, grid=CT)
+    found = measured_of(anatomy=Anatomy.from_masks(None, lesions))
+    assert of(found, "sstr_suv_max").value == of(found, "sstr_suv_max_core").value
+
+
 def test_uptake_further_away_than_the_margin_is_not_this_lesions():
     far = make.Ball((45.0, 0.0, 10.0 + 16.0 + 10.0 + 12.0), (5.0, 5.0, 5.0), suv=90.0)
     found = measured_of(painted(PET, Quantity.SUV_BW, (*BALLS, far)))
@@ -146,7 +163,7 @@ def test_regions_of_neighbours_share_no_voxel():
     ground = pet_ground(pet, drawn(balls=pair), CT_SERIES, Settings.shipped())
     counts = np.zeros(PET.shape, dtype=int)
     for number in (1, 2):
-        region, box = search_region(ground, number)
+        region, box = search_region(ground, number, liver_ends=0.0)
         counts[box] += region
     assert counts.max() == 1
     assert set(np.unique(ground.owner)) == {0, 1, 2}
