@@ -25,10 +25,10 @@ from netimg.segmentation.networks import (
 from netimg.segmentation.pieces import largest_piece
 from netimg.segmentation.preprocess import at_spacing, body_of, box_around, levelled, onto, upright
 from netimg.segmentation.protocol import Prediction
-from netimg.segmentation.slide import slide
+from netimg.segmentation.slide import fitted, slide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import torch
     from numpy.typing import NDArray
@@ -129,17 +129,38 @@ class Passes:
     ) -> None:
         """Probabilities of one stage into `seen.fields`."""
         image, grid = self._image(stage, source)
-        patch = tile_of(stage, [int(n) for n in image.shape[1:]])
-        keep = None
-        if stage.crop is not None:
-            keep = self._near(stage.crop.from_stage, stage.crop.label, grid, NEAR_MM)
-        network = load_network(self.card, stage.name, self.plan.device.name)
 
         def tile_done(done: int, total: int) -> None:
             share = (self.done + planned.seconds * done / total) / max(self.plan.seconds, 1e-9)
             self.progress.step(min(99, int(100 * share)), 100)
 
-        def over(forward: Forward) -> tuple[torch.Tensor, torch.Tensor]:
+        patch = tile_of(stage, [int(n) for n in image.shape[1:]])
+        shares = self._shares(stage, image, grid, patch=patch, overlap=overlap, done=tile_done)
+        for output in stage.outputs:
+            if output.code:
+                values = shares[output.channel].numpy().astype(np.float16)
+                found = Field(values=values, grid=grid, threshold=threshold)
+                self.seen.fields[stage.name, output.code] = found
+                self.seen.masks.pop((stage.name, output.code), None)
+
+    def _shares(
+        self,
+        stage: Stage,
+        image: torch.Tensor,
+        grid: Grid,
+        *,
+        patch: tuple[int, int, int],
+        overlap: float | None = None,
+        done: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> torch.Tensor:
+        """Probabilities ``(classes, z, y, x)`` of a stage, in tiles of one size."""
+        keep = None
+        if stage.crop is not None:
+            keep = self._near(stage.crop.from_stage, stage.crop.label, grid, NEAR_MM)
+        network = load_network(self.card, stage.name, self.plan.device.name)
+
+        def over(dtype: str) -> tuple[torch.Tensor, torch.Tensor]:
+            forward = Forward(network, self.plan.device.name, dtype, stage.name)
             with self._statistics(stage, network, forward, image, grid):
                 return slide(
                     image,
@@ -152,24 +173,18 @@ class Passes:
                     pad=pad_values(stage),
                     keep=keep,
                     accumulate=self.plan.accumulate,
-                    tile_done=tile_done,
+                    tile_done=done,
                 )
 
         dtype = self._dtype(stage)
         try:
-            logits, covered = over(Forward(network, self.plan.device.name, dtype, stage.name))
+            logits, covered = over(dtype)
         except NotFiniteError:
             self._fall_back(f"{stage.name}: two tiles were not finite in {dtype}")
-            logits, covered = over(Forward(network, self.plan.device.name, "float32", stage.name))
+            logits, covered = over("float32")
         shares = activate(logits, stage)
         shares[:, ~covered] = 0.0
-        for output in stage.outputs:
-            if output.code:
-                values = shares[output.channel].to(dtype=shares.dtype).numpy().astype(np.float16)
-                self.seen.fields[stage.name, output.code] = Field(
-                    values=values, grid=grid, threshold=threshold
-                )
-                self.seen.masks.pop((stage.name, output.code), None)
+        return shares
 
     def _found_liver(self, stage: Stage, planned: StagePlan, source: Upright) -> None:
         """Look again, more generously, if the first stage found too little; then give up."""
@@ -187,12 +202,46 @@ class Passes:
             found = self._liver_ml(stage)
         self.seen.log.append(f"{stage.name}: liver of {found:.0f} mL")
         if found < wanted:
-            raise NothingUsable(
-                SEG_109,
-                what=f"{found:.0f} mL of liver were found, at least {wanted:.0f} mL are needed.",
-                where=f"{self.card.id}, stage {stage.name}",
-                todo="Choose another series with --ct, or give the liver with --liver-mask.",
+            raise self._no_liver(
+                stage, what=f"{found:.0f} mL of liver were found, {wanted:.0f} mL are needed."
             )
+        agreement = self._second_look(stage, source)
+        if agreement is None:
+            return
+        self.seen.log.append(f"{stage.name}: two looks agree to Dice {agreement:.3f}")
+        if agreement < self.locate["agreement_min"]:
+            what = (
+                f"{found:.0f} mL were taken for liver, but a look with tiles of another size "
+                f"agrees only to Dice {agreement:.2f} ({self.locate['agreement_min']:g} is needed)."
+            )
+            raise self._no_liver(stage, what=what)
+
+    def _no_liver(self, stage: Stage, *, what: str) -> NothingUsable:
+        return NothingUsable(
+            SEG_109,
+            what=what,
+            where=f"{self.card.id}, stage {stage.name}",
+            todo="Choose another series with --ct, or give the liver with --liver-mask.",
+        )
+
+    def _second_look(self, stage: Stage, source: Upright) -> float | None:
+        """Dice of a stage's liver in its usual tiles with that in tiles of another size.
+
+        A network that normalises over its tile sees another image then. A liver stays a liver;
+        what is taken for one where there is none does not. None where there is no other size.
+        """
+        image, grid = self._image(stage, source)
+        shape = [int(n) for n in image.shape[1:]]
+        small = fitted(stage.patch, stage.multiple, stage.margin, shape)
+        other = small if stage.fixed_patch else stage.patch
+        output = stage.output(LIVER)
+        if other == tile_of(stage, shape) or output is None:
+            return None
+        shares = self._shares(stage, image, grid, patch=other)[output.channel].numpy()
+        again = largest_piece(shares >= self.seen.fields[stage.name, LIVER].threshold)
+        liver, _ = self.seen.mask(stage.name, LIVER)
+        both = int(np.count_nonzero(again & liver))
+        return 2 * both / (int(np.count_nonzero(again)) + int(np.count_nonzero(liver)))
 
     def _liver_ml(self, stage: Stage) -> float:
         mask, grid = self.seen.mask(stage.name, LIVER)

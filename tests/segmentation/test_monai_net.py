@@ -188,7 +188,7 @@ def test_a_liver_too_small_is_looked_for_twice_and_then_refused(net, model_folde
         run(net(model_folder), ct)
     assert caught.value.code.id == "SEG-109"
     assert caught.value.exit_code == 4
-    assert "at least 200 mL" in caught.value.what
+    assert "200 mL are needed" in caught.value.what
 
 
 def test_a_network_that_is_not_finite_in_float32_is_refused(net, tmp_path, liver_ct):
@@ -290,3 +290,24 @@ def test_progress_ends_at_its_total(net, model_folder, liver_ct):
     run(net(model_folder), liver_ct, progress=Listener())
     assert heard[-1] == (100, 100)
     assert heard == sorted(heard)
+
+
+def test_two_looks_that_disagree_are_no_liver(net, tmp_path, limits, liver_ct):
+    # A fixed tile is mostly padding here: the network, which measures brightness against its
+    # tile, sees more liver in it than in one that fits.
+    fixed = segmenter.stage_tree(patch=[80, 80, 80], fixed_patch=True)
+    segmenter.write_model(tmp_path, stages=[fixed])
+    card = load_card("bright-net", [tmp_path])
+
+    def seen(agreement_min):
+        locate = limits("locate") | {"agreement_min": agreement_min}
+        return run(MonaiNet(card, contract=limits("contract"), locate=locate), liver_ct)
+
+    line = next(line for line in seen(0.0).log if "two looks" in line)
+    agreement = float(line.rpartition(" ")[2])
+    assert 0 < agreement < 1
+    assert seen(agreement - 0.001).liver.any()
+    with pytest.raises(NothingUsable) as caught:
+        seen(agreement + 0.001)
+    assert caught.value.code.id == "SEG-109"
+    assert f"Dice {agreement:.2f}" in caught.value.what
