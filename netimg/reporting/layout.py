@@ -71,9 +71,10 @@ def _check_replaceable(target: Path, out: Path, *, overwrite: bool) -> None:
     finished = target.is_dir() and (target / "manifest.json").is_file()
     if finished and overwrite:
         return
+    what = "it is not empty." if target.is_dir() else "it is a file."
     raise OutputError(
         OUT_002,
-        what="a netimg result is there already." if finished else "it is not empty.",
+        what="a netimg result is there already." if finished else what,
         where=str(out),
         todo="Add --overwrite to replace it, or give another folder with -o."
         if finished

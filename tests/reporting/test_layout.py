@@ -69,6 +69,13 @@ def test_part_folders_of_dead_processes_go_after_a_day_and_living_ones_stay(tmp_
     assert alive.exists()
 
 
+def test_a_file_in_place_of_the_folder_is_refused_and_kept(tmp_path):
+    (tmp_path / "out").write_text("keep me")
+    with pytest.raises(OutputError, match=r"OUT-002 .*it is a file"):
+        check_target(tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out").read_text() == "keep me"
+
+
 def test_a_link_to_a_folder_is_followed(tmp_path):
     real = tmp_path / "real"
     real.mkdir()
