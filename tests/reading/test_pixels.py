@@ -199,3 +199,26 @@ def test_a_study_pickles_without_its_pixels(tmp_path):
     assert len(packed) < held.values.nbytes
     again = pickle.loads(packed)  # noqa: S301  # our own bytes
     assert again.ct.load().same_as(held, tol_mm=0.0)
+
+
+@pytest.mark.parametrize(
+    ("common", "code", "says"),
+    [
+        ({"FrameOfReferenceUID": None}, "GEO-014", "no coordinate system"),
+        ({"PhotometricInterpretation": "MONOCHROME1"}, "PIX-007", "inverted"),
+        (
+            {"LossyImageCompression": "01", "LossyImageCompressionRatio": "8"},
+            "PIX-010",
+            "with loss (8)",
+        ),
+        ({"Modality": "OT"}, "IDX-023", "labelled OT but is really a CT"),
+        ({"ConvolutionKernel": "B70f"}, "SEL-006", "sharp kernel (B70f)"),
+    ],
+)
+def test_a_doubt_is_said_and_the_values_stay(tmp_path, common, code, says):
+    straight = ct(tmp_path / "straight").ct
+    assert code not in {flag.code for flag in straight.flags}
+    series = ct(tmp_path / "bent", common=common).ct
+    (sentence,) = [flag.sentence for flag in series.flags if flag.code == code]
+    assert says in sentence
+    assert np.array_equal(series.load().values, HU)

@@ -145,3 +145,18 @@ def test_folders_beyond_the_depth_are_refused(tmp_path):
     shallow = SETTINGS.with_values({"limits.depth_max": 3}, layer="test")
     with pytest.raises(InputError, match="more than 3 folders deep"):
         walk(tmp_path, shallow)
+
+
+def test_a_damaged_member_is_set_aside_and_the_others_are_read(tmp_path):
+    paths = ct_series(tmp_path / "ct")
+    archive = zipped(
+        tmp_path / "study.zip", {p.name: p.read_bytes() for p in paths}, zipfile.ZIP_STORED
+    )
+    raw = bytearray(archive.read_bytes())
+    raw[raw.index(b"IM0004.dcm") + 2000] ^= 0xFF
+    archive.write_bytes(bytes(raw))
+    found = index(archive, SETTINGS)
+    assert len(found.headers) == len(paths) - 1
+    ((code, sentence),) = [(a.code, a.sentence) for a in found.set_aside]
+    assert code == "IDX-003"
+    assert "CRC" in sentence
