@@ -38,11 +38,11 @@ def inspect(
     pet: opt.Pet = None,
 ) -> None:
     """Inspect one study."""
-    from netimg.reading import open_study
+    from netimg.reading.studies import survey_study
     from netimg.reading.summary import inspect_tree
 
     settings = terminal.settings()
-    found = open_study(path, study=study, ct=ct, pet=tuple(pet or ()), settings=settings)
+    found = survey_study(path, study=study, ct=ct, pet=tuple(pet or ()), settings=settings)
     tree = inspect_tree(found, show_patient=show_patient, files=files)
     if terminal.json_wanted:
         terminal.document(tree)
