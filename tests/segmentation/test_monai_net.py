@@ -292,7 +292,7 @@ def test_progress_ends_at_its_total(net, model_folder, liver_ct):
     assert heard == sorted(heard)
 
 
-def test_two_looks_that_disagree_are_no_liver(net, tmp_path, limits, liver_ct):
+def test_two_looks_that_disagree_are_no_liver(tmp_path, limits, liver_ct):
     # A fixed tile is mostly padding here: the network, which measures brightness against its
     # tile, sees more liver in it than in one that fits.
     fixed = segmenter.stage_tree(patch=[80, 80, 80], fixed_patch=True)
