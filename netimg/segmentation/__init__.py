@@ -16,7 +16,7 @@ from netimg.progress import silent
 if TYPE_CHECKING:
     from netimg.anatomy import Anatomy
     from netimg.progress import Progress
-    from netimg.segmentation.protocol import RunPlan, Segmenter
+    from netimg.segmentation.protocol import RunPlan
     from netimg.settings import Settings
     from netimg.study import SegContext
     from netimg.volume import Volume
@@ -77,4 +77,4 @@ def explain_plan(
     return make_plan(segmenter, ct.grid, device=device, settings=shipped)
 
 
-__all__ = ["RunPlan", "Segmenter", "explain_plan", "segment"]
+__all__ = ["explain_plan", "segment"]
