@@ -2,9 +2,9 @@
 
 For each case the model's outlines on 12 axial and 4 coronal slices, and two figures that need no
 reference mask: how little the liver changes when the first and the last slice of the CT are taken
-away, and whether what was outlined has the density of a liver. The first screen of a real report
-is photographed with Chromium where it is installed. What a person saw on the pictures stands in
-``docs/gallery/seen.toml``; everything else in that folder is written by this command.
+away, and whether what was outlined has the density of a liver. README's picture, the first screen
+of the phantom patient's report, is photographed where Chromium is installed. What a person saw
+stands in ``docs/gallery/seen.toml``; everything else in that folder is written by this command.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SLICES = {"axial": 12, "coronal": 4}
 LARGEST_BYTES = 600_000
 SCREEN = (1280, 800)
-REPORTED = "CRLM-CT-1006"
-"""The case whose report is photographed; the first one where it is not there."""
+PHANTOM = ROOT / "sample_data" / "net-phantom"
+"""The patient of README's picture: CT, two PETs and clinical facts, and nobody's."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,15 @@ def main(argv=None):
     if not folders:
         sys.exit(f"no case in {options.data}")
     options.out.mkdir(parents=True, exist_ok=True)
-    shown = next((f for f in folders if f.name == REPORTED), folders[0])
     cases = []
     for folder in folders:
         study, body, case = look_at(folder, settings)
         draw(study.ct.load(), body, folder.name, options.out)
         cases.append(case)
         print(line_of(case), flush=True)
-        if folder == shown:
-            photograph(study, body, settings, options.out / "report.png")
     page = page_of(cases, settings, options)
     (options.out / "README.md").write_text(page, encoding="utf-8")
+    photograph(settings, options.out / "report.png")
     print(f"\n{options.out / 'README.md'}")
 
 
@@ -132,34 +130,28 @@ def draw(ct, body, name, out):
         (out / f"{name}-{kind}.jpg").write_bytes(data)
 
 
-def photograph(study, body, settings, target):
-    """First screen of the real report, if Chromium is there to show it."""
+def photograph(settings, target):
+    """First screen of the report of the bundled phantom, if Chromium is there to show it."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         print("Chromium is not installed: no picture of the report", file=sys.stderr)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        report = _report(study, body, settings, Path(scratch) / "result")
+        facts = netimg.Facts.load(PHANTOM / "facts.toml")
+        result = netimg.analyse(PHANTOM, facts=facts, settings=settings)
+        out = Path(scratch) / "result"
+        netimg.write_report(result, out, outputs=("html",), settings=settings)
         shot = Path(scratch) / "report.png"
         command = [
             chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
             f"--user-data-dir={scratch}/profile", f"--window-size={SCREEN[0]},{SCREEN[1]}",
-            f"--screenshot={shot}", report.as_uri(),
+            f"--screenshot={shot}", (out / "report.html").as_uri(),
         ]  # fmt: skip
         done = subprocess.run(command, check=False, capture_output=True, timeout=120)
         if not shot.is_file():
             print(f"Chromium drew nothing (exit {done.returncode})", file=sys.stderr)
             return
         shutil.copyfile(shot, target)
-
-
-def _report(study, body, settings, out):
-    """``report.html`` of a study whose anatomy is known already."""
-    found = netimg.measure(study, body, settings=settings)
-    plans = netimg.plan(found, anatomy=body, settings=settings)
-    view = netimg.assess(found, plans, settings=settings)
-    result = netimg.StudyResult.of(study, body, found, plans, view)
-    return netimg.write_report(result, out, outputs=("html",), settings=settings) / "report.html"
 
 
 def line_of(case):
