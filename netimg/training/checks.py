@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_001, InputError
-from netimg.training.items import LESION, load_item
+from netimg.training.items import LESION, load_item, load_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +31,12 @@ def check_items(
 
     yield f"{config.name}: {len(names)} items, fold {config.fold} held out"
     for name in names:
-        folder = data / name
+        folder = data / load_source(name).folder / name
         if not (folder / "ct.nii.gz").is_file():
             raise InputError(
                 IDX_001, what=f"{name} has no ct.nii.gz.", where=str(data), todo="Fetch the data."
             )
-        item = load_item(folder)
+        item = load_item(data, name)
         voxel_ml = float(np.prod(item.spacing_mm)) / 1000.0
         liver_ml = float(item.liver.sum()) * voxel_ml
         if not LIVER_ML[0] <= liver_ml <= LIVER_ML[1]:

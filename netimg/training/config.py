@@ -30,6 +30,7 @@ class RunConfig:
     iterations: int = 0  # above 0: the schedule counts steps, not hours
     fold: int = 1  # held out
     inner: tuple[str, ...] = ()  # inner selection, never trained on
+    extra: tuple[str, ...] = ()  # items of no fold; named n times, drawn n times as often
     leave_out: tuple[str, ...] = ()  # items that hurt, with the reason as a comment
     network: str = "DynUNet"
     kwargs: dict[str, Any] = field(default_factory=dict)

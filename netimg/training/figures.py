@@ -92,7 +92,7 @@ def _main(model: str) -> None:
     for row in worst_rows(rows):
         draw_case(
             folder / "figures" / f"worst-{row['case']}.png",
-            load_item(DATA / row["case"]),
+            load_item(DATA, row["case"]),
             RUNS / f"{model}-scores" / f"{row['case']}.npz",
             title=f"{row['case']}: liver Dice {float(row['liver_dice']):.3f}",
         )

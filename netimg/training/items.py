@@ -32,10 +32,11 @@ class Source:
     name: str
     licence: str
     url: str
+    folder: str  # of its items, in the folder of the data
     window_hu: tuple[float, float]  # values beyond are clipped or unreliable in the source
-    ends_with_liver: bool  # only slices with liver: nothing is known beyond the ends
     lesions_in_labels: tuple[str, ...]  # items whose `labels` value 2 is a reader's lesion
     fill_holes_mm2: float  # enclosed holes of the liver below this area are vessels
+    liver_code: int  # of the liver in `labels`; 0 = every value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,20 +60,24 @@ def load_source(name: str) -> Source:
         name=str(table["name"]),
         licence=str(table["licence"]),
         url=str(table["url"]),
+        folder=str(table["folder"]),
         window_hu=(float(table["window_hu"][0]), float(table["window_hu"][1])),
-        ends_with_liver=bool(table["ends_with_liver"]),
         lesions_in_labels=tuple(table["lesions_in_labels"]),
         fill_holes_mm2=float(table["fill_holes_mm2"]),
+        liver_code=int(table["liver_code"]),
     )
 
 
-def load_item(folder: Path) -> Item:
+def load_item(data: Path, name: str) -> Item:
     """Read one labelled CT and bring its labels to the convention.
 
     Parameters
     ----------
-    folder
-        Holds ``ct.nii.gz``, ``labels.nii.gz`` and, for some, ``lesions.nii.gz``.
+    data
+        Folder of the data; the item's own holds ``ct.nii.gz``, ``labels.nii.gz`` and, for some,
+        ``lesions.nii.gz``.
+    name
+        Of the item, as in ``lits-006``.
 
     Returns
     -------
@@ -82,13 +87,14 @@ def load_item(folder: Path) -> Item:
     """
     import numpy as np
 
-    source = load_source(folder.name)
+    source = load_source(name)
+    folder = data / source.folder / name
     ct, spacing_mm = read_spl(folder / "ct.nii.gz")
     labels, _ = read_spl(folder / "labels.nii.gz")
     voxel_ml = float(np.prod(spacing_mm)) / 1000.0
     lesions = np.zeros(labels.shape, dtype=np.uint8)
     drawn = folder / "lesions.nii.gz"
-    if folder.name in source.lesions_in_labels:
+    if name in source.lesions_in_labels:
         lesions[labels == 2] = LESION
         labelled = True
     elif drawn.is_file():
@@ -98,11 +104,11 @@ def load_item(folder: Path) -> Item:
         labelled = True
     else:
         labelled = False
-    liver = labels > 0
+    liver = labels == source.liver_code if source.liver_code else labels > 0
     with_lesions = liver | (lesions == LESION)
     filled = _fill_small_holes(with_lesions, spacing_mm, source.fill_holes_mm2)
     return Item(
-        name=folder.name,
+        name=name,
         source=source,
         ct=ct.astype(np.float32),
         liver=filled,

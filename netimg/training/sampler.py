@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from netimg.training.config import RunConfig
 
 
+BODY_HU = -150.0
+"""Air and lung are below."""
 REACH, TURN, EXTRA_MM = 1.25, 0.45, 10.0
 """Scale, share of the other axes and rest by which the source of a patch may exceed it."""
 
@@ -68,7 +70,7 @@ class Store:
         return _channels(item, (box[0], box[1], box[2])), (z, y, x)
 
     def place(self, k: int, kind: str, rng: np.random.Generator) -> tuple[float, float, float]:
-        """Voxel of a kind (``edge``, ``liver``, ``box``, ``lesion``) of item ``k``."""
+        """Voxel of a kind (``edge``, ``liver``, ``box``, ``scan``, ``lesion``) of item ``k``."""
         places = self._places[k]
         table = places[kind] if len(places[kind]) else places["liver"]
         z, y, x = (float(v) for v in table[int(rng.integers(len(table)))])
@@ -109,7 +111,9 @@ def _places(item: Cached) -> dict[str, np.ndarray]:
     first = np.maximum(where.min(axis=0) - margin, 0)
     last = where.max(axis=0) + margin + 1
     box[tuple(slice(a, b) for a, b in zip(first, last, strict=True))] = True
-    kinds = {"edge": edge, "liver": liver, "box": box, "lesion": item.lesions == LESION}
+    body = item.ct > (BODY_HU - HU_LOW) / HU_STEP
+    kinds = {"edge": edge, "liver": liver, "box": box, "scan": body}
+    kinds["lesion"] = item.lesions == LESION
     thin: dict[str, np.ndarray] = {}
     for kind, mask in kinds.items():
         found = np.argwhere(mask)

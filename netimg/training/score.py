@@ -173,7 +173,7 @@ def _main(model: str, fold: int = 1) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     rows = []
     for name in folds.held_out[fold]:
-        item = load_item(DATA / name)
+        item = load_item(DATA, name)
         found, seconds = predict(item, model)
         np.savez_compressed(
             kept / f"{name}.npz", liver=found.liver.voxels, lesions=found.lesion_labels.labels

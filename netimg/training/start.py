@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import torch
 
-DATA = Path("../shared/data/labelled_ct")
+DATA = Path("../shared/data")
 CACHE = Path("training-cache")
 RUNS = Path("runs")
 
@@ -111,14 +111,15 @@ def check_data(
 
 
 def training_items(config: RunConfig) -> tuple[str, ...]:
-    """Items a run learns from: every fold but its own, without the inner patients."""
+    """Items a run learns from: every fold but its own, without the inner patients, and extras."""
     folds = load_folds()
     inner = {folds.patient(name) for name in config.inner}
-    return tuple(
+    mine = (
         name
         for name in folds.training(config.fold)
         if folds.patient(name) not in inner and name not in config.leave_out
     )
+    return (*mine, *config.extra)
 
 
 def make_network(config: RunConfig) -> torch.nn.Module:
@@ -157,11 +158,11 @@ def _config(path: Path | None, resume: Path | None, changes: Mapping[str, Any] |
 
 
 def _prepared(config: RunConfig, cache: Path) -> Iterator[str]:
-    names = (*training_items(config), *config.inner)
+    names = dict.fromkeys((*training_items(config), *config.inner))
     for name in names:
         path = cache_file(cache, name, config.spacing_mm)
         if not path.is_file():
-            write_item(cache, load_item(DATA / name), config.spacing_mm)
+            write_item(cache, load_item(DATA, name), config.spacing_mm)
             yield f"{path.name} {path.stat().st_size / 1e6:.1f} MB"
     if config.prior_from:
         from netimg.training.loop import has_bfloat16

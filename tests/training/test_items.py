@@ -45,14 +45,14 @@ def labelled(folder: Path, name: str, codes: tuple[int, ...]) -> Path:
         drawn[3 + k, 3, 3] = code
     drawn[1, 3, 3] = codes[0]  # exophytic: outside the label
     grid = affine((10.0, 10.0, 10.0), (1, 1, 1))
-    write(folder / name / "ct.nii.gz", ct, grid)
-    write(folder / name / "labels.nii.gz", labels, grid)
-    write(folder / name / "lesions.nii.gz", drawn, grid)
-    return folder / name
+    write(folder / "labelled_ct" / name / "ct.nii.gz", ct, grid)
+    write(folder / "labelled_ct" / name / "labels.nii.gz", labels, grid)
+    write(folder / "labelled_ct" / name / "lesions.nii.gz", drawn, grid)
+    return folder
 
 
 def test_lesions_join_the_liver_and_enclosed_vessels_are_filled(tmp_path: Path) -> None:
-    item = load_item(labelled(tmp_path, "ircadb-002", (1, 2, 3)))
+    item = load_item(labelled(tmp_path, "ircadb-002", (1, 2, 3)), "ircadb-002")
     assert int(item.liver.sum()) == 8 * 8 * 4 + 1
     assert item.changed_ml == pytest.approx(
         {"lesions joined to the liver": 1.0, "enclosed vessels filled": 1.0}
@@ -60,7 +60,7 @@ def test_lesions_join_the_liver_and_enclosed_vessels_are_filled(tmp_path: Path) 
 
 
 def test_project_codes_become_lesion_ignore_and_cyst(tmp_path: Path) -> None:
-    item = load_item(labelled(tmp_path, "ircadb-002", (1, 2, 3)))
+    item = load_item(labelled(tmp_path, "ircadb-002", (1, 2, 3)), "ircadb-002")
     assert item.has_lesion_labels
     counts = {code: int((item.lesions == code).sum()) for code in (LESION, IGNORE, CYST)}
     assert counts == {LESION: 2, IGNORE: 1, CYST: 1}
@@ -68,16 +68,16 @@ def test_project_codes_become_lesion_ignore_and_cyst(tmp_path: Path) -> None:
 
 def test_readers_labels_win_where_the_source_has_them(tmp_path: Path) -> None:
     folder = labelled(tmp_path, "lits-006", (1, 1, 1))
-    (folder / "lesions.nii.gz").unlink()
-    item = load_item(folder)
+    (folder / "labelled_ct" / "lits-006" / "lesions.nii.gz").unlink()
+    item = load_item(folder, "lits-006")
     assert item.has_lesion_labels
     assert not item.lesions.any()  # labels hold no 2 here
 
 
 def test_a_ct_without_any_lesion_labels_says_so(tmp_path: Path) -> None:
     folder = labelled(tmp_path, "ircadb-020", (1, 1, 1))
-    (folder / "lesions.nii.gz").unlink()
-    assert not load_item(folder).has_lesion_labels
+    (folder / "labelled_ct" / "ircadb-020" / "lesions.nii.gz").unlink()
+    assert not load_item(folder, "ircadb-020").has_lesion_labels
 
 
 def test_the_folds_are_the_fixed_ones() -> None:
