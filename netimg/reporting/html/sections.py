@@ -133,7 +133,9 @@ _SEGMENTS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
 
 
 def plans(result: StudyResult) -> list[View]:
-    """Each plan: what leaves, what stays, remnant and clearance."""
+    """Each plan: what leaves, what stays, remnant and clearance; empty where none was measured."""
+    if not any(f.value is not None for plan in result.plans.plans for f in plan.findings):
+        return []
     phrases = words()["plans"]
     rows = []
     for plan in result.plans.plans:

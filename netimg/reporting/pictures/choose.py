@@ -88,12 +88,18 @@ def key_slices(scene: Scene, places: dict[str, Place], count: int) -> list[int]:
     first, last = scene.liver_range(0)
     step_mm = turned.spacing_mm[0]
     lesion_planes = [round(_plane_of(turned, place)) for place in places.values()]
+    chosen = _apart([*lesion_planes, *spread(first, last, count)], count, step_mm)
+    return sorted(chosen, reverse=True)
+
+
+def _apart(planes: list[int], count: int, step_mm: float) -> list[int]:
+    """The first ``count`` planes that are not near one that was taken before."""
     chosen: list[int] = []
-    for plane in [*lesion_planes, *spread(first, last, count)]:
+    for plane in planes:
         near = any(abs(plane - other) * step_mm < _NEAR_MM for other in chosen)
         if not near and len(chosen) < count:
             chosen.append(plane)
-    return sorted(chosen, reverse=True)
+    return chosen
 
 
 def _plane_of(turned: Turned, place: Place) -> float:
@@ -140,7 +146,8 @@ def _coronal(
         round(float(scene.turned.index(np.array([place.centroid_lps_mm]))[0, 1]))
         for place in places.values()
     ]
-    chosen = list(dict.fromkeys([*planes[:1], *spread(first, last, count)]))[:count]
+    step_mm = scene.turned.spacing_mm[1]
+    chosen = _apart([*planes, *spread(first, last, count)], count, step_mm)
     field = scene.body(1, sorted(chosen), config["axial"]["margin_mm"])
     window = window_text(scene.window, scene.image.quantity)
     for number, index in enumerate(sorted(chosen), start=1):

@@ -156,7 +156,7 @@ def spread(first: int, last: int, count: int) -> list[int]:
     Examples
     --------
     >>> spread(0, 100, 4)
-    [12, 37, 63, 88]
+    [13, 38, 63, 88]
     >>> spread(3, 4, 4)
     [3, 4]
     """
