@@ -274,7 +274,7 @@ class Pool:
             The system starts no more processes.
         """
         with self._lock:
-            for worker in self._idle:
+            for worker in reversed(self._idle):  # the one that was busy last
                 if worker.fits(frame_bytes, seconds=seconds, memory_bytes=memory_bytes):
                     self._idle.remove(worker)
                     return worker

@@ -6,6 +6,7 @@ Nothing native, so it runs in the main process; never more than the picture's ow
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,10 +33,10 @@ def decode_rle(codestream: bytes, shape: tuple[int, int], itemsize: int) -> NDAr
         raise BadCodestream(why=f"it has {planes} bytes in a pixel where {itemsize} are needed")
     places = [*struct.unpack_from(f"<{planes}I", codestream, 4), len(codestream)]
     size = shape[0] * shape[1]
+    unpacked = [_unpack(codestream[a:b], size) for a, b in pairwise(places)]
     samples = np.empty((size, itemsize), dtype=np.uint8)
-    for plane in range(planes):  # the most significant byte comes first
-        packed = codestream[places[plane] : places[plane + 1]]
-        samples[:, itemsize - 1 - plane] = np.frombuffer(_unpack(packed, size), dtype=np.uint8)
+    for plane, data in enumerate(reversed(unpacked)):  # the most significant byte comes first
+        samples[:, plane] = np.frombuffer(data, dtype=np.uint8)
     return samples.view(f"<u{itemsize}").reshape(shape)
 
 

@@ -3,7 +3,7 @@
 Started by its path (see `pool`), so that it holds nothing but numpy and imagecodecs: no patient's
 header, no model, no file. It gives up what it does not need before it reads the first byte, and
 answers with a struct of fixed size: whatever a codestream makes of this process, its parent reads
-no object from it. Only five functions of imagecodecs are called, none that guesses a format.
+no object from it. Only four functions of imagecodecs are called, none that guesses a format.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NO_NEW_PRIVILEGES = 38  # PR_SET_NO_NEW_PRIVS of linux/prctl.h
 
 
 class Codec(IntEnum):
-    """The five families of codestreams."""
+    """The families of codestreams."""
 
     JPEG = 1
     JPEG_LOSSLESS = 2
@@ -116,13 +116,17 @@ def _picture(decoded: NDArray[Any], shape: tuple[int, int], itemsize: int) -> ND
 
 
 def _decoders() -> dict[int, Callable[[bytes], NDArray[Any]]]:
-    """Functions of imagecodecs, loaded before anything foreign is read."""
+    """Functions of imagecodecs, loaded before anything foreign is read.
+
+    Not ``ljpeg_decode`` (imagecodecs 2026.3.6): it ignores restart markers and point transforms
+    and returns another picture without a word. ``jpeg_decode`` falls back on it.
+    """
     import imagecodecs
 
     jpeg_2000 = imagecodecs.jpeg2k_decode
     return {
-        Codec.JPEG: imagecodecs.jpeg_decode,
-        Codec.JPEG_LOSSLESS: imagecodecs.ljpeg_decode,
+        Codec.JPEG: imagecodecs.jpeg8_decode,
+        Codec.JPEG_LOSSLESS: imagecodecs.jpeg8_decode,
         Codec.JPEG_LS: imagecodecs.jpegls_decode,
         Codec.JPEG_2000: lambda codestream: jpeg_2000(codestream, numthreads=1),
         Codec.HTJ2K: imagecodecs.htj2k_decode,
