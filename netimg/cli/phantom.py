@@ -24,8 +24,9 @@ def register(app: typer.Typer) -> None:
 def phantom(
     terminal: Terminal,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Folder to write; must not exist.")
-    ],
+        Path | None,
+        typer.Option("-o", "--output", help="Folder to write; new, or an older phantom."),
+    ] = None,
     preset: Annotated[
         str, typer.Option("--preset", help="A file of configs/phantoms.")
     ] = "net-phantom",
@@ -36,10 +37,21 @@ def phantom(
     ] = None,
     lesion_count: Annotated[int | None, typer.Option("--lesion-count", min=0)] = None,
     noise: Annotated[float, typer.Option("--noise", min=0.0, help="1 = as the preset says.")] = 1.0,
+    followup: Annotated[
+        bool, typer.Option("--followup", help="The same patient half a year later.")
+    ] = False,
+    list_presets: Annotated[bool, typer.Option("--list", help="Name the presets and end.")] = False,
 ) -> None:
     """Write one phantom."""
-    from netimg.phantoms import write_phantom
+    from netimg.phantoms import presets, write_phantom
 
+    if list_presets:
+        for name, title in presets():
+            terminal.result(f"{name:<14} {title}")
+        return
+    if output is None:
+        what = "no output folder was given."
+        raise UsageError(USE_001, what=what, todo="Add -o DIR.")
     spacing = None if spacing_mm is None else _spacing(spacing_mm)
     with terminal.progress() as progress:
         path = write_phantom(
@@ -49,6 +61,7 @@ def phantom(
             spacing_mm=spacing,
             lesion_count=lesion_count,
             noise=noise,
+            followup=followup,
             progress=progress,
         )
     if terminal.json_wanted:
