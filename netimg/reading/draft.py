@@ -95,8 +95,9 @@ def common_doubts(draft: Draft) -> list[Flag]:
         )
     if first.frame_of_reference is None:
         flags.append(doubt("GEO-014", touches=draft.touches, series=draft.label))
-    if first.lossy is not None:
-        ratio = first.lossy or "ratio not said"
+    lossy = [h.lossy for h in draft.headers if h.lossy is not None]
+    if lossy:
+        ratio = lossy[0] or "ratio not said"
         flags.append(doubt("PIX-010", touches=draft.touches, series=draft.label, ratio=ratio))
     if first.pixels.photometric == "MONOCHROME1":
         flags.append(doubt("PIX-007", touches=draft.touches, series=draft.label))

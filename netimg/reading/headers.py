@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_004, IDX_015
 from netimg.reading.attributes import Attributes
+from netimg.reading.decode.fragments import Packed, find_packed
 from netimg.reading.problems import refusal
 from netimg.reading.scan import scan
 from netimg.reading.suv.header import Injection, PetSlice, Private
@@ -42,6 +43,8 @@ class PixelFormat:
     encapsulated: bool
     padding: int | None = None
     padding_limit: int | None = None
+    packed: Packed | None = None
+    """Pieces of a compressed picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +142,7 @@ def header_of(a: Attributes, file: Found) -> Header:
         if value is None:
             raise refusal(IDX_015, file=file.name, attribute=attribute)
     acquired = (a.text(0x00080022), a.text(0x00080032))
+    pixels = _pixels(a)
     return Header(
         file=file,
         sop_class=sop_class,
@@ -160,7 +164,7 @@ def header_of(a: Attributes, file: Found) -> Header:
         intercept=a.float(0x00281052),
         rescale_type=a.text(0x00281054),
         modality_table=0x00283000 in a,
-        pixels=_pixels(a),
+        pixels=pixels,
         patient=_patient(a),
         study=_study(a),
         series_description=a.text(0x0008103E),
@@ -173,7 +177,7 @@ def header_of(a: Attributes, file: Found) -> Header:
         contrast_route=a.text(0x00181040),
         contrast_time=a.text(0x00181042),
         exposure_mas=a.float(0x00181152),
-        lossy=a.text(0x00282112) or "" if a.text(0x00282110) == "01" else None,
+        lossy=_lossy(a, pixels),
         acquired_at=stamp(a.text(0x0008002A) or "") or moment(*acquired),
         series_at=moment(a.text(0x00080021), a.text(0x00080031)),
         pet=pet_slice(a) if sop_class == PET else None,
@@ -292,7 +296,33 @@ def _pixels(a: Attributes) -> PixelFormat:
         encapsulated=bool(place and place.undefined),
         padding=_stored(a.integer(0x00280120), signed=signed),
         padding_limit=_stored(a.integer(0x00280121), signed=signed),
+        packed=_packed(a),
     )
+
+
+def _packed(a: Attributes) -> Packed | None:
+    place = a.scan.pixels
+    if place is None or not place.undefined:
+        return None
+    return find_packed(
+        a.scan.data,
+        place.start,
+        place.start + place.length,
+        syntax=a.scan.syntax,
+        extended=a.raw(0x7FE00001),
+    )
+
+
+def _lossy(a: Attributes, pixels: PixelFormat) -> str | None:
+    """Ratio of a lossy compression, as far as it is known; None where none is said or seen."""
+    said = a.text(0x00282112)
+    if a.text(0x00282110) == "01":
+        return said or ""
+    packed = pixels.packed
+    if packed is None or packed.said is None or not packed.said.lossy:
+        return None
+    whole = (pixels.rows or 0) * (pixels.columns or 0) * (pixels.bits_allocated or 0) / 8
+    return said or f"{whole / packed.length:.1f}"
 
 
 def _stored(value: int | None, *, signed: bool) -> int | None:

@@ -1,7 +1,7 @@
 """From stored pixels to a `Volume`: slice by slice, straight into the float32 target.
 
 ``float64(stored) * slope + intercept`` per slice, then the factor of a PET, then float32. Memory
-beside the volume is one slice.
+beside the volume is one slice; with compressed pixels, one for each codec worker.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import weakref
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,12 +20,14 @@ from netimg.errors import (
     IDX_022,
     PIX_001,
     PIX_002,
+    PIX_003,
     PIX_008,
     PIX_009,
     PIX_012,
     PIX_015,
     PIX_019,
 )
+from netimg.reading.decode import SYNTAXES, Frame, check_said, decode_frame, decode_frames
 from netimg.reading.problems import refusal
 from netimg.reading.scan import DEFLATED, EXPLICIT_BIG, NATIVE, scan
 from netimg.reading.walk import Archives, content
@@ -32,7 +35,7 @@ from netimg.settings import Settings
 from netimg.volume import Quantity, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -78,8 +81,9 @@ class PixelOpener:
         Raises
         ------
         InputError
-            IDX-003 a file cannot be read any more, PIX-001 it has become shorter, PIX-012 all
-            values are the same, PIX-019 values that are not numbers.
+            IDX-003 a file cannot be read any more, PIX-001 it has become shorter, PIX-003 or
+            PIX-004 a compressed picture cannot be decoded, PIX-012 all values are the same,
+            PIX-019 values that are not numbers.
         """
         volume: Volume | None = self._alive() if self._alive is not None else None
         if volume is None:
@@ -101,8 +105,8 @@ class PixelOpener:
     def _read(self) -> Volume:
         values = np.empty(self.grid.shape, dtype=np.float32)
         with Archives(self.settings) as archives:
-            for z, part in enumerate(self.slices):
-                stored = read_slice(part.file, part.pixels, self.settings, archives)
+            stored_slices = _read_slices(self.slices, self.settings, archives)
+            for z, (part, stored) in enumerate(zip(self.slices, stored_slices, strict=True)):
                 scaled = _scaled(stored, part)
                 self._fill(stored, scaled, part.pixels)
                 if part.factor != 1.0:
@@ -162,8 +166,10 @@ def read_slice(
     Raises
     ------
     InputError
-        IDX-003, PIX-001.
+        IDX-003, PIX-001, PIX-003, PIX-004.
     """
+    if pixels.packed is not None:
+        return _stored(decode_frame(_frame(file, pixels, settings, archives), settings), pixels)
     rows, columns = int(pixels.rows or 0), int(pixels.columns or 0)
     dtype = _dtype(pixels)
     needed = rows * columns * dtype.itemsize
@@ -186,6 +192,30 @@ def read_slice(
     return _stored(flat.reshape(rows, columns), pixels)
 
 
+def _read_slices(
+    slices: Iterable[StoredSlice], settings: Settings, archives: Archives
+) -> Iterator[NDArray[Any]]:
+    """Stored values of slices in order; several compressed ones are decoded at a time."""
+    for packed, run in groupby(slices, key=lambda part: part.pixels.packed is not None):
+        if not packed:
+            for part in run:
+                yield read_slice(part.file, part.pixels, settings, archives)
+            continue
+        parts = tuple(run)
+        frames = (_frame(part.file, part.pixels, settings, archives) for part in parts)
+        for part, stored in zip(parts, decode_frames(frames, settings), strict=True):
+            yield _stored(stored, part.pixels)
+
+
+def _frame(
+    file: Found, pixels: PixelFormat, settings: Settings, archives: Archives | None
+) -> Frame:
+    """Compressed picture of a file."""
+    assert pixels.packed is not None  # noqa: S101  # a caller's bug
+    with content(file, settings, archives) as data:
+        return Frame(file.name, pixels, pixels.packed.codestream(data))
+
+
 def same_picture(a: Header, b: Header, settings: Settings) -> bool:
     """Whether two slices hold equal values: pixels and rescale."""
     scales = [(h.slope, h.intercept) for h in (a, b)]
@@ -204,26 +234,41 @@ def check_format(headers: Sequence[Header], *, series: str, settings: Settings) 
     Raises
     ------
     InputError
-        IDX-021, IDX-022, PIX-001, PIX-002, PIX-008, PIX-009, PIX-015.
+        IDX-021, IDX-022, PIX-001 to 004, PIX-008, PIX-009, PIX-015.
     """
     total = 0
     for header in headers:
         pixels, name = header.pixels, header.file.name
         if pixels.tag == 0:
             raise refusal(IDX_022, file=name)
-        if pixels.syntax not in NATIVE or pixels.encapsulated:
+        native = pixels.syntax in NATIVE and not pixels.encapsulated
+        if not native and pixels.syntax not in SYNTAXES:
             raise refusal(IDX_021, series=series, name=_syntax_name(pixels.syntax))
         if header.modality_table:
             raise refusal(PIX_015, series=series)
         if pixels.samples != 1 or not pixels.photometric.startswith("MONOCHROME"):
             raise refusal(PIX_008, series=series)
         _check_bits(pixels, series)
-        total += _check_size(header, settings) * 4
+        total += _check_size(header, settings, native=native) * 4
+        if not native:
+            _check_packed(header, settings)
     if total > settings["limits.series_bytes_max"]:
         raise refusal(PIX_002, "series", series=series, gigabytes=total / 1e9)
 
 
-def _check_size(header: Header, settings: Settings) -> int:
+def _check_packed(header: Header, settings: Settings) -> None:
+    """Compare a compressed picture's own words with the header's, before it is decoded."""
+    pixels, name = header.pixels, header.file.name
+    if pixels.packed is None:
+        raise refusal(PIX_003, file=name, reason="it is not in pieces, as compressed pictures are")
+    if pixels.packed.said is None:
+        raise refusal(PIX_003, file=name, reason=pixels.packed.problem)
+    if pixels.tag in (_FLOAT, _DOUBLE):
+        raise refusal(PIX_003, file=name, reason="its values are no whole numbers")
+    check_said(pixels.packed.said, pixels, file=name, settings=settings)
+
+
+def _check_size(header: Header, settings: Settings, *, native: bool) -> int:
     """Voxels of a slice, after its stated size was compared with limits and with its bytes."""
     pixels, most = header.pixels, settings["limits.rows_columns_max"]
     rows, columns = pixels.rows or 0, pixels.columns or 0
@@ -231,7 +276,7 @@ def _check_size(header: Header, settings: Settings) -> int:
     if not (0 < rows <= most and 0 < columns <= most and frames == 1):
         raise refusal(PIX_002, file=header.file.name, rows=rows, columns=columns, frames=frames)
     needed = rows * columns * _dtype(pixels).itemsize
-    if pixels.length not in (needed, needed + 1) and pixels.length < needed:
+    if native and pixels.length not in (needed, needed + 1) and pixels.length < needed:
         raise refusal(PIX_001, file=header.file.name, there=pixels.length, needed=needed)
     return rows * columns
 
