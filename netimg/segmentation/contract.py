@@ -73,7 +73,7 @@ def check_contract(
     _check_spacing(source, card, limits)
     _check_extent(source, card, limits)
     median_hu = _check_hu(source, limits) if card.input.get("hu_range_check", True) else None
-    flags = _spacing_flags(source, context, limits) + _context_flags(context, card, limits)
+    flags = _spacing_flags(source, context, card, limits) + _context_flags(context, card, limits)
     low, high = limits["body_median_hu_low"], limits["body_median_hu_high"]
     if median_hu is not None and not low <= median_hu <= high:
         flags.append(
@@ -114,8 +114,6 @@ def _check_spacing(source: Upright, card: Card, limits: Mapping[str, float]) -> 
         kind = "z" if axis == 0 else "xy"
         low = max(limits[f"spacing_{kind}_mm_min"], lowest[axis])
         high = min(limits[f"spacing_{kind}_mm_max"], highest[axis])
-        if axis == 0:
-            high = min(high, card.input.get("slice_thickness_mm_max", math.inf))
         if not low - 1e-3 <= value <= high + 1e-3:
             raise ContractError(
                 SEG_103,
@@ -203,23 +201,21 @@ def _border_minimum(values: FloatZYX) -> float:
     return min(float(side.min()) for side in sides)
 
 
-def _spacing_flags(source: Upright, context: SegContext, limits: Mapping[str, float]) -> list[Flag]:
+def _spacing_flags(
+    source: Upright, context: SegContext, card: Card, limits: Mapping[str, float]
+) -> list[Flag]:
     flags = []
     z = source.grid.spacing_mm[0]
-    if z > limits["thick_slices_mm"] + 1e-3:
-        flags.append(
-            _thick(f"Slices are {z:.1f} mm apart: lesions below 10 mm are not claimed.", z, limits)
-        )
+    thick_mm = min(limits["thick_slices_mm"], card.input.get("slice_thickness_mm_max", math.inf))
+    if z > thick_mm + 1e-3:
+        sentence = f"Slices are {z:.1f} mm apart: lesions below 10 mm are not claimed."
+        flags.append(_thick(sentence, z, thick_mm))
     thickness = context.slice_thickness_mm
     if thickness and z > thickness * (1 + limits["gap_share"]):
-        flags.append(
-            _thick(
-                f"Slices of {thickness:.1f} mm are {z:.1f} mm apart: what lies between was not "
-                "seen.",
-                z,
-                limits,
-            )
+        sentence = (
+            f"Slices of {thickness:.1f} mm are {z:.1f} mm apart: what lies between was not seen."
         )
+        flags.append(_thick(sentence, z, thickness))
     if source.tilt_deg > limits["tilt_deg_max"]:
         flags.append(
             Flag(
@@ -235,13 +231,13 @@ def _spacing_flags(source: Upright, context: SegContext, limits: Mapping[str, fl
     return flags
 
 
-def _thick(sentence: str, z_mm: float, limits: Mapping[str, float]) -> Flag:
+def _thick(sentence: str, z_mm: float, limit_mm: float) -> Flag:
     return Flag(
         code="thick_slices",
         severity=Severity.MEDIUM,
         sentence=sentence,
         value=z_mm,
-        threshold=limits["thick_slices_mm"],
+        threshold=limit_mm,
         touches=LESIONS,
     )
 

@@ -13,6 +13,7 @@ from netimg.flag import Flag, Severity
 from netimg.progress import silent
 from netimg.segmentation.postprocess import clean
 from netimg.segmentation.preprocess import upright
+from netimg.segmentation.protocol import Device
 from netimg.segmentation.quality import find_doubts, sureness
 from netimg.settings import Settings
 from netimg.study import SegContext
@@ -68,8 +69,11 @@ def make_plan(segmenter: Segmenter, grid: Grid, *, device: str, settings: Settin
     from netimg.segmentation.device import budget, choose_device
 
     asked = settings["segmentation.device"] if device == "auto" else device
-    chosen = choose_device(asked, precision=settings["segmentation.precision"])
     may = budget(settings["resources.threads"])
+    rough = segmenter.plan(grid, may, Device(name="cpu", dtype="float32", reason="for its size"))
+    chosen = choose_device(
+        asked, precision=settings["segmentation.precision"], memory_mb=rough.memory_mb
+    )
     plan = segmenter.plan(grid, may, chosen)
     log.info("plan", extra={"device": chosen.name, "why": chosen.reason, "seconds": plan.seconds})
     return plan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from netimg.segmentation.protocol import RunPlan, StagePlan
     from netimg.segmentation.stages import Stage
     from netimg.volume import Volume
+
+log = logging.getLogger(__name__)
 
 LIVER, LESION = 1, 2
 NEAR_MM = 15.0
@@ -109,6 +112,7 @@ class Passes:
             if stage is self.card.stages[0] and stage.output(LIVER) is not None:
                 self._found_liver(stage, planned, source)
             self.seen.seconds[stage.name] = time.perf_counter() - begun
+            log.info("stage", extra={"stage": stage.name, "seconds": self.seen.seconds[stage.name]})
             self.done += planned.seconds
         begun = time.perf_counter()
         prediction = self._on_ct(given)

@@ -182,3 +182,15 @@ def test_a_card_may_ask_for_more_than_the_settings(tmp_path, limits, body):
     ct = Volume(values=body, grid=arrays.grid(SHAPE, SPACING_MM), quantity=Quantity.HU)
     with pytest.raises(ContractError, match=r"0\.3 to 3 mm"):
         check_contract(ct, PORTAL, load_card("bright-net", [tmp_path]), limits("contract"))
+
+
+def test_a_card_may_call_thinner_slices_thick_without_refusing_them(tmp_path, limits, body):
+    from tests.make import segmenter
+
+    thin = {"modality": "CT", "unit": "HU", "channels": ["ct"], "slice_thickness_mm_max": 3.0}
+    segmenter.write_model(tmp_path, input=thin)
+    ct = Volume(values=body, grid=arrays.grid(SHAPE, SPACING_MM), quantity=Quantity.HU)
+    flags = check_contract(ct, PORTAL, load_card("bright-net", [tmp_path]), limits("contract"))
+    assert [(flag.code, flag.value, flag.threshold) for flag in flags] == [
+        ("thick_slices", 5.0, 3.0)
+    ]
