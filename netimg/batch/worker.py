@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netimg.batch.outcome import Outcome, State
@@ -59,9 +61,11 @@ def run_task(task: Task, settings: Settings, stages: _Stages) -> Outcome:
     except ConnectionError:
         raise  # nobody listens: the study is not the reason
     except Exception as error:  # noqa: BLE001  # a bug costs this study, not the batch
+        frame = traceback.extract_tb(error.__traceback__)[-1]
         bug = NetimgError(
             INT_001,
-            what=f"{type(error).__name__} during {stages.name}.",
+            what=f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno} "
+            f"during {stages.name}.",
             todo="Run this study alone with netimg run --debug.",
         )
         outcome = Outcome.refused(task.label, task.source, bug, stage=stages.name)
