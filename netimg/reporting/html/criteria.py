@@ -98,7 +98,7 @@ def _answer(verdict: Verdict) -> str:
 
 def _lines(verdict: Verdict) -> list[View]:
     """What was compared with what; the value alone where nothing was compared."""
-    compared = _distinct(verdict.comparisons)[:_MOST_LINES]
+    compared = [c for c in _distinct(verdict.comparisons) if _tells(c)][:_MOST_LINES]
     if not compared:
         shown = "" if verdict.kind == "class" else value_text(verdict.value, verdict.unit)
         return [{"name": "", "value": shown or _DASH, "threshold": _DASH, "distance": _DASH}]
@@ -111,6 +111,11 @@ def _lines(verdict: Verdict) -> list[View]:
         }
         for c in compared
     ]
+
+
+def _tells(comparison: Comparison) -> bool:
+    """Whether there is a value or a limit to show; a list of allowed words alone tells nothing."""
+    return comparison.value is not None or isinstance(comparison.threshold, int | float)
 
 
 def _distinct(comparisons: Iterable[Comparison]) -> list[Comparison]:

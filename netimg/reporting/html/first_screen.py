@@ -385,6 +385,7 @@ def missing(result: StudyResult) -> list[View]:
             "rows": phrases["row" if rows == 1 else "rows"].format(rows=rows),
         }
         for fact, rows in result.assessment.missing[:3]
+        if rows > 0
     ]
 
 

@@ -13,6 +13,7 @@ from netimg.finding import Finding
 _NO_UNIT = ("", "1", "label", "bool", "list", "enum", "count")
 _PRINTED = {"g/mL": "", "mm2": "mm²", "m2": "m²", "mL/m2": "mL/m²", "10^9/L": "10⁹/L", "a": "years"}
 _NEVER_NOTHING = ("mL", "mm", "%", "g/mL")
+_NOTHING = 0.001
 _MOST_DECIMALS = 12
 
 MINUS = "\u2212"
@@ -27,7 +28,7 @@ def number(value: float, unit: str = "", *, threshold: float | None = None) -> s
     ----------
     threshold
         Where given, digits are added until the text lies on the value's side of it. A volume or a
-        share that is not 0 is never shown as 0.
+        share of 0.001 or more is never shown as 0.
 
     Examples
     --------
@@ -40,7 +41,7 @@ def number(value: float, unit: str = "", *, threshold: float | None = None) -> s
         return str(value)
     decimals = _decimals(abs(float(value)), unit)
     limits = [] if threshold is None else [threshold]
-    limits += [0.0] if unit in _NEVER_NOTHING else []
+    limits += [0.0] if unit in _NEVER_NOTHING and abs(value) >= _NOTHING else []
     while decimals < _MOST_DECIMALS and any(
         _side(round(value, decimals), limit) != _side(value, limit) for limit in limits
     ):

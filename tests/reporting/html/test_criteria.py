@@ -105,3 +105,13 @@ def test_review_and_approximation_are_said():
     (row,) = rows_of(verdict(review="A. Reader, 2026-03-01", approximate=True, scope="plan a"))
     assert row["review"] == "reviewed: A. Reader, 2026-03-01"
     assert row["notes"] == ["for plan a", "approximate segments"]
+
+
+def test_a_list_of_words_without_a_value_has_no_line():
+    words_alone = compare("clinical.liver_background", None, "normal, chemo", "enum", "in")
+    missing = compare("plan.sflr_pct", None, 20.0, "%")
+    (row,) = rows_of(verdict(status=Status.UNKNOWN, comparisons=(words_alone, missing)))
+    assert [line["threshold"][0] for line in row["lines"]] == ["≥"]
+    known = compare("clinical.liver_background", "normal", "normal", "enum", "in")
+    (row,) = rows_of(verdict(comparisons=(known, missing)))
+    assert row["lines"][0]["threshold"] == "in normal"

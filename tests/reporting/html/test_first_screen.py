@@ -4,7 +4,7 @@ import pytest
 
 from netimg.finding import Finding, Findings, Scope
 from netimg.flag import Flag, Severity
-from netimg.reporting.html.first_screen import fact_leaves, numbers, person_name
+from netimg.reporting.html.first_screen import fact_leaves, missing, numbers, person_name
 from netimg.reporting.html.marks import Marks
 from tests.make import result as make
 
@@ -31,8 +31,8 @@ def test_names_are_written_as_people_write_them(stored, shown):
 
 
 def test_a_missing_number_says_why():
-    missing = Finding(name="liver_volume_ml", value=None, unit="mL", reason="missing_input:liver")
-    tile = tiles_of(with_findings(make.pet_only(), missing))["Liver"]
+    unknown = Finding(name="liver_volume_ml", value=None, unit="mL", reason="missing_input:liver")
+    tile = tiles_of(with_findings(make.pet_only(), unknown))["Liver"]
     assert (tile["value"], tile["detail"]) == ("–", "a liver mask is missing")
 
 
@@ -85,3 +85,10 @@ def test_a_fact_with_unit_and_date_is_one_fact():
     assert list(leaves) == [
         "clinical.age_y", "clinical.ecog", "clinical.extrahepatic", "labs.albumin"
     ]  # fmt: skip
+
+
+def test_facts_that_no_row_waits_for_are_not_among_what_decides():
+    result = make.result(pet=False)
+    waiting = (("labs.ldh", 2), ("clinical.height_cm", 0))
+    judged = replace(result, assessment=replace(result.assessment, missing=waiting))
+    assert [entry["fact"] for entry in missing(judged)] == ["LDH"]
