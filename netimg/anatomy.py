@@ -211,13 +211,15 @@ class Anatomy:
 def _numbered(lesions: Mask | LabelMap) -> tuple[LabelZYX, tuple[int, float]]:
     """Label every lesion 1..n by volume, then place; return what was too small."""
     grid = lesions.grid
+    given = lesions.voxels if isinstance(lesions, Mask) else lesions.labels
+    box = _box(given)  # everything below takes many bytes a voxel
+    corner = np.array([part.start for part in box])
     if isinstance(lesions, LabelMap) and len(lesions.present()) > 1:
-        raw: NDArray[Any] = np.array(lesions.labels)
+        raw: NDArray[Any] = np.array(given[box])
         smallest_ml = 0.0
     else:
-        mask = lesions.voxels if isinstance(lesions, Mask) else lesions.labels > 0
         # uint8: cc3d 4.1.1 fails on some boolean volumes
-        raw = cc3d.connected_components(mask.astype(np.uint8, order="C"))
+        raw = cc3d.connected_components((given[box] > 0).astype(np.uint8, order="C"))
         smallest_ml = MIN_LESION_ML
     counts = np.bincount(raw.ravel())
     found = [int(i) for i in np.flatnonzero(counts) if i != 0]
@@ -226,13 +228,26 @@ def _numbered(lesions: Mask | LabelMap) -> tuple[LabelZYX, tuple[int, float]]:
     centroids = cc3d.statistics(raw.astype(np.uint32))["centroids"] if kept else None
 
     def place(label: int) -> tuple[float, ...]:
-        lps = grid.to_world(centroids[label][None])[0] if centroids is not None else (0, 0, 0)
+        at = corner if centroids is None else centroids[label] + corner
+        lps = grid.to_world(at[None])[0]
         return (-float(counts[label]), *(round(float(lps[k]), 1) for k in (2, 1, 0)))
 
     table = np.zeros(len(counts), dtype=np.uint16)
     for number, label in enumerate(sorted(kept, key=place), start=1):
         table[label] = number
-    return table[raw], (len(small), sum(int(counts[i]) for i in small) * grid.voxel_ml)
+    numbers: LabelZYX = np.zeros(grid.shape, dtype=np.uint16)
+    numbers[box] = table[raw]
+    return numbers, (len(small), sum(int(counts[i]) for i in small) * grid.voxel_ml)
+
+
+def _box(labels: NDArray[Any]) -> tuple[slice, slice, slice]:
+    """Smallest box around what is not 0; the first voxel where all is."""
+    box = []
+    for axis in range(3):
+        others = tuple(k for k in range(3) if k != axis)
+        hit = np.flatnonzero(labels.any(axis=others))
+        box.append(slice(int(hit[0]), int(hit[-1]) + 1) if len(hit) else slice(0, 1))
+    return box[0], box[1], box[2]
 
 
 def _lesions(labels: LabelZYX, grid: Grid, probability: Volume | None) -> tuple[Lesion, ...]:
@@ -261,6 +276,7 @@ def _mean_probability(
     start = np.rint(grid.to_index(np.array([probability.grid.origin_lps_mm]))[0]).astype(int)
     box = tuple(slice(a, a + n) for a, n in zip(start, probability.grid.shape, strict=True))
     inside = labels[box].ravel()
-    sums = np.bincount(inside, weights=probability.values.ravel(), minlength=count + 1)
-    sizes = np.bincount(inside, minlength=count + 1)
+    hit = np.flatnonzero(inside)
+    sums = np.bincount(inside[hit], weights=probability.values.ravel()[hit], minlength=count + 1)
+    sizes = np.bincount(inside[hit], minlength=count + 1)
     return {n: float(sums[n] / sizes[n]) for n in range(1, count + 1) if sizes[n]}

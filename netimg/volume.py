@@ -122,8 +122,10 @@ class LabelMap:
 
     def present(self) -> tuple[int, ...]:
         """Labels that occur, ascending, background left out."""
-        counts = np.bincount(self.labels.ravel())
-        return tuple(int(i) for i in np.flatnonzero(counts) if i != 0)
+        found = np.zeros(int(self.labels.max(initial=0)) + 1, dtype=bool)
+        for plane in self.labels:  # numpy would make 8-byte indices of the whole map
+            found[plane] = True
+        return tuple(int(i) for i in np.flatnonzero(found) if i != 0)
 
     def same_as(self, other: LabelMap, *, tol_mm: float) -> bool:
         """Tell whether both maps hold the same labels on the same grid."""

@@ -30,10 +30,18 @@ def pieces_of(mask: NDArray[np.bool_], *, connectivity: Literal[4, 6, 8, 26] = 2
 def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Largest 26-connected piece; of equal ones the first; empty for an empty mask."""
     labels = pieces_of(mask)
-    counts = np.bincount(labels.ravel())
-    counts[0] = 0
+    counts = sizes_of(labels)
     found: NDArray[np.bool_] = labels == counts.argmax() if counts.any() else np.zeros_like(mask)
     return found
+
+
+def sizes_of(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Voxels of each label, by label; 0 for the background."""
+    counts = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.int64)
+    for part in labels:  # numpy would make 8-byte indices of the whole map
+        counts += np.bincount(part.ravel(), minlength=len(counts))
+    counts[0] = 0
+    return counts
 
 
 def boxes_of(labels: NDArray[Any]) -> list[tuple[slice, slice, slice]]:

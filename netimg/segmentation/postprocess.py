@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netimg.segmentation.pieces import boxes_of, centres_of, pieces_of
+from netimg.segmentation.pieces import boxes_of, centres_of, pieces_of, sizes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,8 +97,7 @@ def keep_pieces(
     step
     """
     labels = pieces_of(liver)
-    counts = np.bincount(labels.ravel())
-    counts[0] = 0
+    counts = sizes_of(labels)
     if counts.max(initial=0) == 0:
         return liver, 0, Step(name="largest piece", changed_ml=0.0, remark="nothing there")
     main = int(counts.argmax())
@@ -143,8 +142,7 @@ def cut_bridges(
         return liver, Step(name="bridges", changed_ml=0.0)
     core = _distance_mm(liver, grid) > limits["bridge_mm"]
     labels = pieces_of(core, connectivity=6)
-    counts = np.bincount(labels.ravel())
-    counts[0] = 0
+    counts = sizes_of(labels)
     large = np.flatnonzero(counts * grid.voxel_ml > limits["bridge_ml"])
     if len(large) < 2:
         return liver, Step(name="bridges", changed_ml=0.0)
@@ -182,8 +180,7 @@ def find_lesions(
     """
     found = (probability >= np.float16(limits["lesion_threshold"])) & liver
     labels = pieces_of(found)
-    counts = np.bincount(labels.ravel())
-    counts[0] = 0
+    counts = sizes_of(labels)
     all_ml = float(counts.sum()) * grid.voxel_ml
     sure = np.unique(labels[found & (probability >= np.float16(limits["lesion_high"]))])
     kept = np.zeros(len(counts), dtype=bool)

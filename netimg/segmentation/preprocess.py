@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netimg.geometry import AXIAL, Grid
-from netimg.segmentation.pieces import boxes_of, pieces_of
+from netimg.segmentation.pieces import boxes_of, pieces_of, sizes_of
 from netimg.segmentation.regrid import regrid, shape_at
 
 if TYPE_CHECKING:
@@ -265,8 +265,7 @@ def body_of(source: Upright, above_hu: float, *, margin_mm: float = 6.0) -> Body
     steps = [max(1, round(4.0 / s)) for s in source.grid.spacing_mm]
     tissue = source.values[:: steps[0], :: steps[1], :: steps[2]] > above_hu
     pieces = pieces_of(tissue, connectivity=6)
-    counts = np.bincount(pieces.ravel())
-    counts[0] = 0
+    counts = sizes_of(pieces)
     if not counts.any():
         z, y, x = (slice(0, n) for n in source.grid.shape)
         return Body(volume_ml=0.0, box=(z, y, x))

@@ -15,7 +15,7 @@ import numpy as np
 from netimg.flag import Flag, Severity
 from netimg.segmentation.artefacts import metal, noise
 from netimg.segmentation.contract import BOTH
-from netimg.segmentation.pieces import boxes_of, pieces_of
+from netimg.segmentation.pieces import boxes_of, pieces_of, sizes_of
 from netimg.segmentation.preprocess import upright
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _core_shares(
     low = (probability >= np.float16(limits["lesion_low"])) & seen.liver
     sure = low & (probability >= np.float16(limits["lesion_sure"]))
     pieces = pieces_of(low)
-    wide = np.bincount(pieces.ravel())
+    wide = sizes_of(pieces)
     core = np.bincount(pieces[sure], minlength=len(wide))
     shares: dict[int, float] = {}
     where = np.flatnonzero(seen.lesions)
