@@ -79,7 +79,7 @@ def _liver_line(result: StudyResult) -> str:
 def _text(finding: Finding | None) -> str:
     """Value with unit and interval, or that it is not known and why."""
     if finding is None:
-        return words()["headline"]["unknown"]
+        return str(words()["headline"]["unknown"])
     if finding.number is None:
         return f"{words()['headline']['unknown']} ({finding.reason})"
     text = quantity(finding.number, finding.unit).replace(NARROW, " ")
