@@ -21,7 +21,7 @@ HEAVY = ("torch", "monai", "pydicom", "numpy", "pandas", "scipy", "matplotlib", 
 
 def output_of(*command: str | Path, cwd: Path = ROOT) -> str:
     """Stdout of a program that must end with 0; its stderr is shown if it does not."""
-    done = subprocess.run(  # noqa: S603 - the commands are written below
+    done = subprocess.run(
         [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
