@@ -299,6 +299,25 @@ def test_a_picture_broken_inside_is_refused_when_it_is_loaded(tmp_path):
     assert path.name in caught.value.what
 
 
+@pytest.mark.parametrize("place", [0.3, 0.9])
+def test_a_lossless_jpeg_with_bytes_missing_inside_is_refused_though_no_decoder_complains(
+    tmp_path, place
+):
+    def gap(picture):
+        stream = lossless_jpeg(picture)
+        at = int(len(stream) * place)
+        stream = stream[:at] + stream[at + 31 :]
+        assert imagecodecs.jpeg8_decode(stream).shape == picture.shape
+        return stream
+
+    for z, path in enumerate(ct_series(tmp_path, HU)):
+        pack(path, f"{JPEG}70", gap if z == 3 else lossless_jpeg)
+    with pytest.raises(InputError) as caught:
+        open_study(tmp_path).ct.load()
+    assert caught.value.code.id == "PIX-003"
+    assert "IM0004.dcm could not be decoded (two decoders make different" in caught.value.what
+
+
 def test_a_compressed_file_that_became_shorter_after_the_scan_is_said(tmp_path):
     packed_ct(tmp_path, f"{JPEG}90", jpeg_2000)
     ct = open_study(tmp_path).ct

@@ -164,8 +164,16 @@ def test_rle_gives_back_what_was_packed(seed, itemsize, most):
 
 @pytest.mark.parametrize(
     "segment",
-    [b"\x05abc", b"\x00a", b"\xf8a" * 3 + b"\x00", b"\xf8a" * 40, b"", b"\x80" * 30],
-    ids=["literal beyond the end", "too short", "no value", "too long", "empty", "nothing"],
+    [b"\x05abc", b"\x00a", b"\xf8a" * 3 + b"\x00", b"\xf8a" * 40, b"", b"\x80" * 30, b"\x80" * 200],
+    ids=[
+        "literal beyond the end",
+        "too short",
+        "no value",
+        "too long",
+        "empty",
+        "nothing",
+        "noise",
+    ],
 )
 def test_an_rle_plane_is_exactly_one_picture_or_refused(segment):
     head = struct.pack("<16I", 1, 64, *[0] * 14)
@@ -238,6 +246,30 @@ def test_a_piece_beyond_the_end_is_refused_with_its_numbers():
 
 def test_a_syntax_that_is_not_read_is_not_looked_at():
     assert find_packed(item(b"") + item(J2K), 0, 9, syntax=f"{JPEG}102") is None
+
+
+@pytest.mark.parametrize(
+    ("stream", "syntax", "says"),
+    [
+        (JPG[:2] + b"\xff\xfe\0\2" * 1_000_000 + JPG[2:], f"{JPEG}70", "more than 4096 parts"),
+        (JPG[:2] + b"\xff" * 5_000_000 + JPG[2:], f"{JPEG}70", "beyond its end"),
+        (J2K[:2] + b"\xff\x64\0\2" * 1_000_000 + J2K[2:], f"{JPEG}90", "more than 4096 parts"),
+        (J2K[: J2K.index(b"\xff\x90")] + (b"\xff\x90\0\x0a\0\0\0\0\0\x0e\0\1\xff\x93" * 400_000),
+         f"{JPEG}90", "more than 131072 tile parts"),
+    ],
+    ids=["JPEG segments", "fill bytes", "JPEG 2000 segments", "tile parts"],
+)  # fmt: skip
+def test_a_header_without_end_is_not_read_to_its_end(stream, syntax, says):
+    began = time.process_time()
+    with pytest.raises(BadCodestream, match=says):
+        read(stream, syntax)
+    assert time.process_time() - began < 2
+
+
+def test_a_table_of_a_million_offsets_is_not_read():
+    table = struct.pack("<1000000I", *range(0, 8_000_000, 8))
+    assert "table of offsets" in packed(J2K, table=table).problem
+    assert "table of offsets" in packed(J2K, extended=table).problem
 
 
 def test_a_million_pieces_are_not_counted_to_the_end():

@@ -41,7 +41,7 @@ CODECS = {
 SYNTAXES = (RLE, *CODECS)
 """Compressed transfer syntaxes that are read."""
 
-_SOI, _SOS = 0xD8, 0xDA
+_SOI, _SOS, _DRI = 0xD8, 0xDA, 0xDD
 _FRAMES = frozenset((*range(0xC0, 0xD0), 0xF7)) - {0xC4, 0xC8, 0xCC}  # SOFn; not DHT, JPG, DAC
 _FRAMES_OF = {Codec.JPEG: (0xC0, 0xC1), Codec.JPEG_LOSSLESS: (0xC3,), Codec.JPEG_LS: (0xF7,)}
 _WORDS = {0xC0: "baseline JPEG", 0xC1: "extended JPEG", 0xC3: "lossless JPEG", 0xF7: "JPEG-LS"}
@@ -50,6 +50,7 @@ _SOC, _SIZ, _COD, _COC, _CAP, _SOT, _EOC = (
 )  # fmt: skip
 _END = b"\xff\xd9"  # EOI and EOC
 _TAIL = 4096
+_SEGMENTS_MAX, _PARTS_MAX, _FILL_MAX = 4096, 1 << 17, 1024  # or reading a header takes for ever
 
 
 class BadCodestream(Exception):  # noqa: N818  # it is the stream that is bad
@@ -76,6 +77,8 @@ class Codestream:
     tiles: int = 1
     layers: int = 1
     levels: int = 0
+    restarts: bool = False
+    """JPEG with restart markers."""
 
 
 def read_codestream(data: Bytes, start: int, end: int, syntax: str) -> Codestream:
@@ -103,9 +106,9 @@ def _jpeg(data: Bytes, start: int, end: int, codec: Codec) -> Codestream:
     _begins(data, start, 0xFF00 | _SOI, "JPEG")
     if data[end - 2 : end] != _END:
         raise BadCodestream(why="it breaks off before its end marker")
-    at, frame, found = start + 2, 0, (0, 0, 0, 0)
-    while True:
-        marker, at = _marker(data, at, end)
+    at, frame, found, restarts = start + 2, 0, (0, 0, 0, 0), False
+    for _ in range(_SEGMENTS_MAX):
+        marker, at = _marker(data, at)
         (length,) = struct.unpack_from(">H", data, at)
         if length < 2 or at + length > end:
             raise BadCodestream(why="a part of its header reaches beyond its end")
@@ -117,9 +120,13 @@ def _jpeg(data: Bytes, start: int, end: int, codec: Codec) -> Codestream:
                 why = f"it is {words}, which its transfer syntax does not allow"
                 raise BadCodestream(why=why)
             frame, found = marker, struct.unpack_from(">BHHB", data, at + 2)
+        elif marker == _DRI:
+            restarts = struct.unpack_from(">H", data, at + 2) != (0,)
         elif marker == _SOS:
             break
         at += length
+    else:
+        raise BadCodestream(why=f"its header has more than {_SEGMENTS_MAX} parts")
     if not frame:
         raise BadCodestream(why="it has no frame header")
     bits, rows, columns, samples = found
@@ -131,14 +138,15 @@ def _jpeg(data: Bytes, start: int, end: int, codec: Codec) -> Codestream:
         Codec.JPEG_LOSSLESS: transform & 0x0F != 0,
         Codec.JPEG_LS: near != 0 or transform != 0,
     }[codec]
-    return Codestream(rows, columns, samples, bits, lossy=lossy)
+    return Codestream(rows, columns, samples, bits, lossy=lossy, restarts=restarts)
 
 
-def _marker(data: Bytes, at: int, end: int) -> tuple[int, int]:
+def _marker(data: Bytes, at: int) -> tuple[int, int]:
     """Next marker of a JPEG header and the place after it."""
     if data[at] != 0xFF:
         raise BadCodestream(why="its header is not made of marker segments")
-    while at < end and data[at] == 0xFF:  # fill bytes, T.81 B.1.1.2
+    last = at + _FILL_MAX
+    while at < last and data[at] == 0xFF:  # fill bytes, T.81 B.1.1.2
         at += 1
     return data[at], at + 1
 
@@ -148,7 +156,7 @@ def _jpeg_2000(data: Bytes, start: int, end: int) -> Codestream:
     _begins(data, start, _SOC, "JPEG 2000")
     at, size, coding = start + 2, None, None
     layers = levels = 0
-    while True:
+    for _ in range(_SEGMENTS_MAX):
         marker, length = struct.unpack_from(">HH", data, at)
         if marker == _SOT:
             break
@@ -162,6 +170,8 @@ def _jpeg_2000(data: Bytes, start: int, end: int) -> Codestream:
         elif marker == _COC:
             levels = max(levels, data[at + 6])
         at += 2 + length
+    else:
+        raise BadCodestream(why=f"its header has more than {_SEGMENTS_MAX} parts")
     if size is None or coding is None:
         raise BadCodestream(why="it has no size or no coding style")
     _tile_parts(data, at, end)
@@ -189,7 +199,7 @@ def _size(data: Bytes, at: int, length: int) -> tuple[int, int, int, int, bool, 
 
 def _tile_parts(data: Bytes, at: int, end: int) -> None:
     """Refuse a stream shorter than its tile parts say."""
-    while True:
+    for _ in range(_PARTS_MAX):
         (marker,) = struct.unpack_from(">H", data, at)
         if marker == _EOC:
             return
@@ -206,6 +216,7 @@ def _tile_parts(data: Bytes, at: int, end: int) -> None:
         at += length
         if at == end:  # without an end marker, but whole
             return
+    raise BadCodestream(why=f"it has more than {_PARTS_MAX} tile parts")
 
 
 def _rle(data: Bytes, start: int, end: int) -> Codestream:

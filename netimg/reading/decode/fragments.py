@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _ITEM, _END = 0xFFFEE000, 0xFFFEE0DD
 _PER_FRAME, _MORE = 8, 16
+_TABLE_MAX = 1 << 10  # bytes looked at: more than all pieces can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,8 @@ def find_packed(
         return None
     try:
         table, pieces = _pieces(data, start, end)
-        _check_table(struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4]), pieces)
-        if extended:
-            whole = len(extended) // 8
-            _check_table(struct.unpack(f"<{whole}Q", extended[: 8 * whole]), pieces)
+        _check_table(table, "I", pieces)
+        _check_table(extended or b"", "Q", pieces)
         if len(pieces) == 1:
             ((first, length),) = pieces
             said = read_codestream(data, first, first + length, syntax)
@@ -94,13 +93,15 @@ def _pieces(data: Bytes, at: int, end: int) -> tuple[bytes, tuple[tuple[int, int
             raise BadCodestream(why=why)
     if len(found) < 2 or not any(length for _, length in found[1:]):
         raise BadCodestream(why="it has no bytes")
-    table, *pieces = found
-    return bytes(data[table[0] : table[0] + table[1]]), tuple(pieces)
+    (at, length), *pieces = found
+    return data[at : at + min(length, _TABLE_MAX)], tuple(pieces)
 
 
-def _check_table(offsets: tuple[int, ...], pieces: tuple[tuple[int, int], ...]) -> None:
-    """Refuse offsets that do not ascend or lie outside the pieces."""
-    last = pieces[-1][0] - pieces[0][0]
+def _check_table(table: bytes, kind: str, pieces: tuple[tuple[int, int], ...]) -> None:
+    """Refuse offsets that are not those of pieces, in their order, PS3.5 A.4."""
+    count = len(table) // struct.calcsize(kind)
+    places = [at - pieces[0][0] for at, _ in pieces]
+    offsets = struct.unpack_from(f"<{count}{kind}", table) if count <= len(places) else (-1,)
     ascending = all(a < b for a, b in pairwise(offsets))
-    if offsets and not (offsets[0] == 0 and ascending and offsets[-1] <= last):
+    if offsets and not (offsets[0] == 0 and ascending and set(offsets) <= set(places)):
         raise BadCodestream(why="its table of offsets points elsewhere")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netimg.errors import PIX_003, PIX_004
 from netimg.reading.decode.codestream import CODECS, RLE, BadCodestream, read_codestream
 from netimg.reading.decode.pool import POOL, NotDecoded, Pool, Request, Worker, WorkerDied
 from netimg.reading.decode.rle import decode_rle
+from netimg.reading.decode.worker import Codec
 from netimg.reading.problems import refusal
 
 if TYPE_CHECKING:
@@ -128,13 +129,22 @@ def _words_said(said: Codestream) -> str:
     return f"{said.samples} x {said.bits} bits{sign}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A picture under way; ``request`` is what a worker was asked."""
+
+    frame: Frame
+    request: Request | None
+    work: Work
+
+
 @dataclass(slots=True)
 class _Series:
     """Pictures under way, first one first."""
 
     settings: Settings
     pool: Pool
-    pending: deque[tuple[Frame, Work]] = field(default_factory=deque)
+    pending: deque[_Job] = field(default_factory=deque)
     deaths: int = 0
 
     @property
@@ -144,24 +154,25 @@ class _Series:
 
     def begin(self, frame: Frame) -> None:
         """Check a picture and hand it to a worker, or decode it here."""
+        stream, syntax = frame.codestream, frame.pixels.syntax
         try:
-            said = read_codestream(frame.codestream, 0, len(frame.codestream), frame.pixels.syntax)
+            said = read_codestream(stream, 0, len(stream), syntax)
             check_said(said, frame.pixels, file=frame.name, settings=self.settings)
-            work: Work
-            if frame.pixels.syntax == RLE:
-                work = decode_rle(frame.codestream, frame.shape, frame.itemsize)
-            else:
-                work = self._send(frame)
+            if syntax == RLE:
+                samples = decode_rle(stream, frame.shape, frame.itemsize)
+                self.pending.append(_Job(frame, None, samples))
+                return
         except BadCodestream as error:
             raise refusal(PIX_003, file=frame.name, reason=str(error)) from error
-        self.pending.append((frame, work))
+        request = Request(_codec(said, syntax), stream, frame.shape, frame.itemsize)
+        self.pending.append(_Job(frame, request, self._send(request)))
 
     def finish(self) -> NDArray[Any]:
         """Samples of the first picture under way."""
-        frame, work = self.pending.popleft()
-        outcome = self._outcome(work)
-        if isinstance(outcome, WorkerDied):
-            outcome = self._again(frame, outcome)
+        job = self.pending.popleft()
+        frame, outcome = job.frame, self._outcome(job.work)
+        if isinstance(outcome, WorkerDied) and job.request is not None:
+            outcome = self._again(job.request, outcome)
         if isinstance(outcome, (NotDecoded, WorkerDied)):
             raise refusal(PIX_003, file=frame.name, reason=str(outcome)) from outcome
         return outcome.view(f"<{'i' if frame.pixels.signed else 'u'}{frame.itemsize}")
@@ -169,24 +180,22 @@ class _Series:
     def stop(self) -> None:
         """End what is still under way."""
         while self.pending:
-            _, work = self.pending.popleft()
+            work = self.pending.popleft().work
             if isinstance(work, Worker):
                 work.close()
 
-    def _again(self, frame: Frame, died: WorkerDied) -> NDArray[Any] | NotDecoded | WorkerDied:
+    def _again(self, request: Request, died: WorkerDied) -> NDArray[Any] | NotDecoded | WorkerDied:
         """Second try, once the others are done."""
-        self.pending = deque((other, self._outcome(work)) for other, work in self.pending)
+        others = [replace(job, work=self._outcome(job.work)) for job in self.pending]
+        self.pending = deque(others)
         self.deaths += 1
         if self.deaths >= self.settings["limits.decode_deaths_max"]:
             return WorkerDied(why=f"{died}, as {self.deaths - 1} others of its series did")
-        outcome = self._outcome(self._send(frame))
+        outcome = self._outcome(self._send(request))
         self.deaths += isinstance(outcome, WorkerDied)
         return outcome
 
-    def _send(self, frame: Frame) -> Worker | WorkerDied:
-        rows, columns = frame.shape
-        codec = CODECS[frame.pixels.syntax]
-        request = Request(codec, frame.codestream, (rows, columns), frame.itemsize)
+    def _send(self, request: Request) -> Worker | WorkerDied:
         try:
             worker = self.pool.take(
                 request.nbytes,
@@ -208,3 +217,11 @@ class _Series:
             return error
         finally:
             self.pool.give(work)
+
+
+def _codec(said: Codestream, syntax: str) -> Codec:
+    """Codec of a stream; only plain lossless JPEG has two decoders to compare."""
+    codec = CODECS[syntax]
+    if codec is Codec.JPEG_LOSSLESS and (said.restarts or said.lossy):
+        return Codec.JPEG
+    return codec

@@ -161,6 +161,9 @@ class Worker:
         if status == Status.OTHER_PICTURE:
             self._request = None
             raise NotDecoded(why="it holds another picture than the file says")
+        if status == Status.TWO_PICTURES:
+            self._request = None
+            raise NotDecoded(why="two decoders make different pictures of it, bytes are missing")
         if status == Status.NO_MEMORY:
             raise self._end(why=f"needed more than {self.memory_bytes / 1e9:.1f} GB")
         if status != Status.DECODED:

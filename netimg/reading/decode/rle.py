@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NOTHING = 128
+_PADDING = 64
 
 
 def decode_rle(codestream: bytes, shape: tuple[int, int], itemsize: int) -> NDArray[Any]:
@@ -44,6 +45,8 @@ def _unpack(packed: bytes, size: int) -> bytearray:
     """PackBits: exactly ``size`` bytes; zeros may follow as padding."""
     out = bytearray()
     at, end = 0, len(packed)
+    if end > 2 * size + _PADDING:  # one byte at a time is the worst that packing can do
+        raise BadCodestream(why=f"a plane has {end} packed bytes for {size}")
     while at < end and len(out) < size:
         count = packed[at]
         if count < _NOTHING:
@@ -54,6 +57,8 @@ def _unpack(packed: bytes, size: int) -> bytearray:
             at += 2
         else:
             at += 1
-    if len(out) != size or at > end or packed[at:].strip(b"\0\x80"):
-        raise BadCodestream(why=f"a plane has {len(out)} bytes or more where {size} are needed")
+    if len(out) != size or at > end:
+        raise BadCodestream(why=f"a plane has {len(out)} bytes where {size} are needed")
+    if packed[at:].strip(b"\0\x80"):
+        raise BadCodestream(why=f"a plane goes on after its {size} bytes")
     return out

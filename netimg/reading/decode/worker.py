@@ -3,7 +3,7 @@
 Started by its path (see `pool`), so that it holds nothing but numpy and imagecodecs: no patient's
 header, no model, no file. It gives up what it does not need before it reads the first byte, and
 answers with a struct of fixed size: whatever a codestream makes of this process, its parent reads
-no object from it. Only four functions of imagecodecs are called, none that guesses a format.
+no object from it. Only five functions of imagecodecs are called, none that guesses a format.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class Codec(IntEnum):
     """The families of codestreams."""
 
     JPEG = 1
+    """Any JPEG, also lossless with restart markers or a point transform."""
     JPEG_LOSSLESS = 2
+    """Plain lossless JPEG: two decoders must agree."""
     JPEG_LS = 3
     JPEG_2000 = 4
     HTJ2K = 5
@@ -58,6 +60,8 @@ class Status(IntEnum):
     OTHER_PICTURE = 4
     """Decoded, but not to the size or the number format asked for."""
     NO_MEMORY = 5
+    TWO_PICTURES = 6
+    """Two decoders disagree."""
 
 
 def serve(block: int, *, memory_bytes: int, seconds: int) -> None:
@@ -96,6 +100,8 @@ def serve(block: int, *, memory_bytes: int, seconds: int) -> None:
             answer(Status.DECODED, zlib.crc32(picture.data))
         except MemoryError:
             answer(Status.NO_MEMORY)
+        except _Disagree:
+            answer(Status.TWO_PICTURES)
         except Exception:  # noqa: BLE001  # each codec has its own errors; the parent needs no words
             answer(Status.FAILED)
         finally:
@@ -118,19 +124,38 @@ def _picture(decoded: NDArray[Any], shape: tuple[int, int], itemsize: int) -> ND
 def _decoders() -> dict[int, Callable[[bytes], NDArray[Any]]]:
     """Functions of imagecodecs, loaded before anything foreign is read.
 
-    Not ``ljpeg_decode`` (imagecodecs 2026.3.6): it ignores restart markers and point transforms
-    and returns another picture without a word. ``jpeg_decode`` falls back on it.
+    Not ``ljpeg_decode`` alone (imagecodecs 2026.3.6): it ignores restart markers and point
+    transforms and returns another picture without a word. ``jpeg_decode`` falls back on it.
     """
     import imagecodecs
 
     jpeg_2000 = imagecodecs.jpeg2k_decode
     return {
         Codec.JPEG: imagecodecs.jpeg8_decode,
-        Codec.JPEG_LOSSLESS: imagecodecs.jpeg8_decode,
+        Codec.JPEG_LOSSLESS: _lossless,
         Codec.JPEG_LS: imagecodecs.jpegls_decode,
         Codec.JPEG_2000: lambda codestream: jpeg_2000(codestream, numthreads=1),
         Codec.HTJ2K: imagecodecs.htj2k_decode,
     }
+
+
+def _lossless(codestream: bytes) -> NDArray[Any]:
+    """Lossless JPEG by two decoders.
+
+    A stream whose end is missing is decoded by both without a word, each filling the rest with
+    its own invention.
+    """
+    import imagecodecs
+    import numpy as np
+
+    picture: NDArray[Any] = imagecodecs.jpeg8_decode(codestream)
+    if not np.array_equal(picture, imagecodecs.ljpeg_decode(codestream)):
+        raise _Disagree
+    return picture
+
+
+class _Disagree(Exception):  # noqa: N818  # neither decoder is known to be wrong
+    """Two decoders make different pictures of one codestream."""
 
 
 def _give_up(memory_bytes: int) -> None:
