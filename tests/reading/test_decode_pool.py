@@ -9,6 +9,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -18,7 +19,8 @@ from netimg.reading.decode import worker as child
 from netimg.reading.decode.pool import POOL, Pool
 from netimg.reading.headers import PixelFormat
 from netimg.settings import Settings
-from tests.make.codecs import ENCODERS, JPEG, jpeg_2000, lossless_jpeg
+from tests.make.codecs import ENCODERS, JPEG, jpeg_2000, lossless_jpeg, pack
+from tests.make.dicom import ct_series
 
 PICTURES = np.random.default_rng(3).integers(0, 4096, size=(6, 12, 15), dtype=np.uint16)
 SHIPPED = Settings.shipped()
@@ -206,6 +208,57 @@ def test_a_worker_has_given_up_what_it_does_not_need():
 def test_memory_beyond_the_limit_is_refused_by_the_system_not_taken(tmp_path):
     pool = bad_pool(tmp_path, "serve_with(lambda: bytearray(2 << 30))")
     assert "needed more than 1.1 GB" in refused(pool)
+
+
+def bend_stream(stream, rng):
+    """A few bytes changed, dropped or put in."""
+    bent = bytearray(stream)
+    for _ in range(rng.integers(1, 5)):
+        at = int(rng.integers(0, len(bent)))
+        kind = rng.integers(0, 3)
+        if kind == 0:
+            bent[at] = int(rng.integers(0, 256))
+        elif kind == 1 and len(bent) > 100:
+            del bent[at : at + int(rng.integers(1, 50))]
+        else:
+            bent[at:at] = rng.bytes(int(rng.integers(1, 20)))
+    return bytes(bent)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_bent_stream_ends_in_a_picture_or_a_refusal(name):
+    rng = np.random.default_rng(list(ENCODERS).index(name))
+    syntax, encode = ENCODERS[name]
+    whole = frame(PICTURES[0], syntax=syntax, encode=encode)
+    for _ in range(40):
+        bent = Frame("IM1", whole.pixels, bend_stream(whole.codestream, rng))
+        try:
+            got = decode_frame(bent, settings())
+        except InputError as error:
+            assert error.code.id in ("PIX-003", "PIX-004")  # noqa: PT017  # either is right
+        else:
+            assert (got.shape, got.dtype) == (PICTURES[0].shape, np.uint16)
+
+
+def test_the_openjpeg_inside_is_none_of_those_that_write_past_their_memory():
+    text = imagecodecs.jpeg2k_version()
+    version = tuple(int(part) for part in text.split()[-1].split("."))
+    assert not (2, 5, 1) <= version <= (2, 5, 3), f"{text}: CVE-2025-54874"
+
+
+@pytest.mark.slow
+def test_no_codec_enters_the_main_process(tmp_path):
+    for path in ct_series(tmp_path):
+        pack(path, f"{JPEG}90", jpeg_2000)
+    body = f"""
+        import sys
+        from netimg.reading import open_study
+        open_study({str(tmp_path)!r}).ct.load()
+        print(sorted(name for name in sys.modules if "imagecodecs" in name or "gdcm" in name))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(body)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
 
 
 def decode_in_a_daemon(queue):
