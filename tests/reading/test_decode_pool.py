@@ -16,7 +16,7 @@ import pytest
 from netimg.errors import InputError
 from netimg.reading.decode import Frame, decode_frame, decode_frames
 from netimg.reading.decode import worker as child
-from netimg.reading.decode.pool import POOL, Pool
+from netimg.reading.decode.pool import Pool, process_pool
 from netimg.reading.headers import PixelFormat
 from netimg.settings import Settings
 from tests.make.codecs import ENCODERS, JPEG, jpeg_2000, lossless_jpeg, pack
@@ -179,17 +179,17 @@ def test_a_worker_that_does_not_start_is_told(tmp_path):
 
 def test_a_codec_that_refuses_a_picture_costs_no_worker():
     list(decode_frames(frames()[:1], settings()))
-    before = [worker.pid for worker in POOL._idle]
+    before = [worker.pid for worker in process_pool()._idle]
     whole = frame(PICTURES[0], syntax=f"{JPEG}80", encode=ENCODERS["JPEG-LS"][1])
     cut = Frame("cut", whole.pixels, whole.codestream[:-40] + b"\xff\xd9")
     with pytest.raises(InputError, match=r"cut could not be decoded \(its decoder refused it\)"):
         decode_frame(cut, settings())
-    assert [worker.pid for worker in POOL._idle] == before
+    assert [worker.pid for worker in process_pool()._idle] == before
 
 
 def test_a_worker_has_given_up_what_it_does_not_need():
     list(decode_frames(frames()[:1], settings()))
-    (worker, *_) = POOL._idle
+    (worker, *_) = process_pool()._idle
     proc = Path("/proc") / str(worker.pid)
     if not proc.is_dir():
         pytest.skip("needs /proc")
@@ -278,11 +278,11 @@ def test_pictures_are_decoded_inside_a_worker_of_a_batch_too():
 
 PROGRAM = """
 import os, sys, time
-from tests.reading.test_decode_pool import PICTURES, POOL, SHIPPED, decode_frames, frames
+from tests.reading.test_decode_pool import PICTURES, SHIPPED, decode_frames, frames, process_pool
 import numpy as np
 def check():
     assert np.array_equal(list(decode_frames(frames(), SHIPPED)), PICTURES)
-    return {worker.pid for worker in POOL._idle}
+    return {worker.pid for worker in process_pool()._idle}
 """
 
 
@@ -298,8 +298,8 @@ def test_a_fork_has_workers_of_its_own():
     mine = check()
     child = os.fork()
     if child == 0:
-        ok = not POOL._idle and not (check() & mine)
-        POOL.close()
+        ok = not process_pool()._idle and not (check() & mine)
+        process_pool().close()
         os._exit(0 if ok else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert check() == mine

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netimg.errors import PIX_003, PIX_004
 from netimg.reading.decode.codestream import CODECS, RLE, BadCodestream, read_codestream
-from netimg.reading.decode.pool import POOL, NotDecoded, Pool, Request, Worker, WorkerDied
+from netimg.reading.decode.pool import (
+    NotDecoded,
+    Pool,
+    Request,
+    Worker,
+    WorkerDied,
+    process_pool,
+)
 from netimg.reading.decode.rle import decode_rle
 from netimg.reading.decode.worker import Codec
 from netimg.reading.problems import refusal
@@ -57,7 +64,7 @@ def decode_frame(frame: Frame, settings: Settings) -> NDArray[Any]:
 
 
 def decode_frames(
-    frames: Iterable[Frame], settings: Settings, *, pool: Pool = POOL
+    frames: Iterable[Frame], settings: Settings, *, pool: Pool | None = None
 ) -> Iterator[NDArray[Any]]:
     """Stored samples of pictures, in order, as (rows, columns) integers of BitsAllocated.
 
@@ -69,7 +76,7 @@ def decode_frames(
     InputError
         PIX-003 not decoded, PIX-004 a picture of another size or format than the header says.
     """
-    series = _Series(settings, pool)
+    series = _Series(settings, pool or process_pool())
     try:
         for frame in frames:
             done = series.finish() if series.full else None

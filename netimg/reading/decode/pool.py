@@ -20,6 +20,7 @@ import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -320,8 +321,10 @@ def _shared_block() -> int:
         return os.dup(file.fileno())
 
 
-POOL = Pool()
-"""The pool of this process."""
-
-atexit.register(POOL.close)
-os.register_at_fork(after_in_child=POOL.forget)
+@cache
+def process_pool() -> Pool:
+    """The pool of this process: ended with it, left behind by a fork."""
+    pool = Pool()
+    atexit.register(pool.close)
+    os.register_at_fork(after_in_child=pool.forget)
+    return pool
