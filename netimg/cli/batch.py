@@ -80,7 +80,9 @@ def batch(
         if terminal.quiet or (terminal.is_live and not outcome.code):
             return
         line = f"{outcome.label}: {outcome.state.value}"
-        detail = f" {outcome.code} {outcome.what}" if outcome.code else f" {outcome.seconds:.0f} s"
+        detail = f" {outcome.code} {outcome.what}" if outcome.code else ""
+        if outcome.state.value == "done":
+            detail = f" {outcome.seconds:.0f} s"
         terminal.say(line + detail)
 
     with terminal.progress() as progress:
