@@ -62,7 +62,8 @@ def verify(
     id: Annotated[str | None, typer.Argument(help="Model id; default: all.")] = None,  # noqa: A002  # the card's word
 ) -> None:
     """Verify one model or all."""
-    from netimg.segmentation.cards import list_cards, load_card, verify_card
+    from netimg.segmentation.cards import list_cards, load_card
+    from netimg.segmentation.verify import verify_card
 
     settings = terminal.settings()
     folders = settings["segmentation.model_folders"]

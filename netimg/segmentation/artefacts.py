@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netimg.arrays import MaskZYX
-    from netimg.segmentation.quality import Seen
+    from netimg.segmentation.seen import Seen
 
 
 def metal(seen: Seen, limits: Mapping[str, float]) -> list[Flag]:

@@ -7,7 +7,7 @@ Each doubt is a function that returns flags; limits stand in ``configs/segmentat
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from netimg.segmentation.artefacts import metal, noise
 from netimg.segmentation.contract import BOTH
 from netimg.segmentation.pieces import boxes_of, pieces_of, sizes_of
 from netimg.segmentation.preprocess import upright
+from netimg.segmentation.seen import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,40 +25,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netimg.anatomy import Anatomy
-    from netimg.arrays import FloatZYX, LabelZYX, MaskZYX
+    from netimg.arrays import MaskZYX
     from netimg.geometry import Grid
     from netimg.lesion import Lesion
     from netimg.segmentation.postprocess import Cleaned, Step
     from netimg.segmentation.protocol import Prediction
     from netimg.study import SegContext
     from netimg.volume import Volume
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Seen:
-    """What the doubts look at: the box of the liver, upright, and where it lies in the scan."""
-
-    scan: FloatZYX
-    """Whole scan, upright, HU."""
-    start: tuple[int, int, int]
-    grid: Grid
-    liver: MaskZYX
-    lesions: LabelZYX
-    liver_probability: NDArray[np.float16]
-    lesion_probability: NDArray[np.float16] | None
-    locator: MaskZYX | None
-
-    @property
-    def hu(self) -> FloatZYX:
-        """The scan on the box."""
-        return self.scan[
-            tuple(slice(a, a + n) for a, n in zip(self.start, self.liver.shape, strict=True))
-        ]
-
-    @property
-    def liver_ml(self) -> float:
-        """Volume of the liver."""
-        return float(np.count_nonzero(self.liver)) * self.grid.voxel_ml
 
 
 def find_doubts(

@@ -10,9 +10,9 @@ from netimg.segmentation.cards import (
     list_cards,
     load_card,
     read_card,
-    verify_card,
 )
 from netimg.segmentation.networks import golden, load_network
+from netimg.segmentation.verify import verify_card
 from tests.make import segmenter
 
 

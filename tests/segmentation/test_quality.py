@@ -9,7 +9,7 @@ from netimg.anatomy import Anatomy
 from netimg.lesion import Lesion
 from netimg.segmentation import artefacts, quality
 from netimg.segmentation.postprocess import Cleaned, Step
-from netimg.segmentation.quality import Seen
+from netimg.segmentation.seen import Seen
 from netimg.study import SegContext
 from netimg.volume import Mask, Quantity, Volume
 from tests.make import arrays

@@ -97,7 +97,7 @@ def test_the_card_fits_its_schema_and_its_files(folder: Path) -> None:
 
 
 def test_a_run_on_the_made_up_image_gives_what_the_card_says(folder: Path) -> None:
-    from netimg.segmentation.cards import verify_card
+    from netimg.segmentation.verify import verify_card
 
     assert any("as the card says" in line for line in verify_card(read_card(folder / "card.toml")))
 
