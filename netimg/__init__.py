@@ -9,7 +9,7 @@
     plans = netimg.plan(found, facts, anatomy=body)
     view  = netimg.assess(found | facts, plans)
 
-Start reading at ``netimg/pipeline.py``. Names resolve on first use, so importing netimg costs
+Start reading at ``netimg/pipeline/river.py``. Names resolve on first use, so importing netimg costs
 nothing. Research use; not a medical device.
 """
 

@@ -1,0 +1,149 @@
+"""The river: read, segment, measure, plan, assess; calls, no arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netimg import finding, result
+from netimg.errors import SEG_105, SEG_109, USE_001, NetimgError, UsageError
+from netimg.flag import Flag, Severity
+from netimg.pipeline.clock import Clock
+from netimg.pipeline.facts import dated
+from netimg.pipeline.given import given_anatomy
+from netimg.pipeline.loaded import StudyResult, fields_of
+from netimg.progress import Progress, silent
+from netimg.settings import Settings
+from netimg.study import Study
+
+if TYPE_CHECKING:
+    from netimg.anatomy import Anatomy
+    from netimg.pipeline.request import Masks
+    from netimg.treatment import Plans
+    from netimg.verdict import Assessment
+
+
+def analyse(
+    study: Study | str | Path,
+    *,
+    facts: finding.Facts | None = None,
+    baseline: result.StudyResult | None = None,
+    settings: Settings | None = None,
+    progress: Progress = silent,
+) -> StudyResult:
+    """One study from images to reasons, with the model's masks.
+
+    Parameters
+    ----------
+    study
+        A study, or the path of one.
+    facts
+        Clinical facts; without them the criteria that need any are unknown, and say which.
+    baseline
+        Not available yet: change over time is measured by a later version.
+
+    Raises
+    ------
+    NetimgError
+        A refusal of a room; nothing is guessed in its place.
+    """
+    if baseline is not None:
+        raise UsageError(
+            USE_001,
+            what="a baseline was given, and this version does not measure change.",
+            todo="Analyse each study by itself.",
+        )
+    settings = settings or Settings.shipped()
+    clock = Clock(progress)
+    if not isinstance(study, Study):
+        clock.stage("read")
+        from netimg.reading import open_study
+
+        study = open_study(study, settings=settings, progress=progress)
+    anatomy, flags = find_anatomy(study, settings=settings, clock=clock)
+    facts = dated(facts, study)
+    return judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)
+
+
+def find_anatomy(
+    study: Study,
+    *,
+    masks: Masks | None = None,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+) -> tuple[Anatomy | None, tuple[Flag, ...]]:
+    """Masks of a person where there are any, else the model's; None for a PET alone.
+
+    A CT without a liver (SEG-105, SEG-109) beside a usable PET is a flag, not an end.
+    """
+    settings = settings or Settings.shipped()
+    clock = clock or Clock(silent)
+    clock.stage("segment")
+    if masks is not None and masks.given:
+        return given_anatomy(study, masks), ()
+    if study.ct is None:
+        return None, ()
+    from netimg.segmentation import segment
+
+    try:
+        body = segment(
+            study.ct.load(),
+            context=study.context(),
+            model=settings["segmentation.model"],
+            device=settings["segmentation.device"],
+            settings=settings,
+            progress=clock.progress,
+        )
+    except NetimgError as error:
+        if error.code not in (SEG_105, SEG_109) or not study.pets:
+            raise
+        return None, (_no_liver(error),)
+    return body, ()
+
+
+def judge(
+    study: Study,
+    anatomy: Anatomy | None,
+    flags: tuple[Flag, ...],
+    *,
+    facts: finding.Facts | None,
+    settings: Settings,
+    clock: Clock,
+) -> StudyResult:
+    """Measure, plan, assess."""
+    from netimg.assessment import assess
+    from netimg.measurement import measure
+    from netimg.planning import plan
+
+    clock.stage("measure")
+    found = measure(study, anatomy, settings=settings, progress=clock.progress)
+    series = [s.flags for s in (study.ct, *study.pets) if s is not None]
+    parts = (
+        found.flags,
+        flags,
+        anatomy.flags if anatomy else (),
+        *series,
+        facts.flags if facts else (),
+    )
+    found = replace(found, flags=tuple(dict.fromkeys(flag for part in parts for flag in part)))
+    clock.stage("plan")
+    plans: Plans = plan(found, facts, anatomy=anatomy, settings=settings)
+    if facts is not None:
+        found = found | facts
+    clock.stage("assess")
+    view: Assessment = assess(
+        found, plans, profiles=tuple(settings["criteria.profiles"]), settings=settings
+    )
+    done = result.StudyResult.of(study, anatomy, found, plans, view)
+    return StudyResult(**fields_of(done))
+
+
+def _no_liver(error: NetimgError) -> Flag:
+    """The framed line of a PET-only result."""
+    return Flag(
+        code=error.code.id,
+        severity=Severity.HIGH,
+        sentence=f"{error.code.title[0].upper()}{error.code.title[1:]}: {error.what}",
+        touches=("liver_volume_ml", "tumour_volume_ml", "burden_pct", "lesion_count"),
+    )

@@ -1,0 +1,115 @@
+"""One request from input to result folder: what ``netimg run`` and each batch worker call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netimg.errors import RUN_005, NothingUsable
+from netimg.flag import Severity
+from netimg.pipeline.clock import Clock
+from netimg.pipeline.facts import dated, load_facts
+from netimg.pipeline.provenance import card_of, manifest_of, model_name, now, peak_memory_mb
+from netimg.pipeline.request import Outcome, Request
+from netimg.pipeline.river import find_anatomy, judge
+from netimg.progress import Progress, silent
+from netimg.settings import Settings
+
+if TYPE_CHECKING:
+    from netimg import result
+
+
+def run(request: Request, settings: Settings, progress: Progress = silent) -> Outcome:
+    """Read, analyse and write one study; do nothing where the same result is already there.
+
+    Raises
+    ------
+    NetimgError
+        The refusal that stopped it; the output folder is then as it was before.
+    """
+    from netimg.reading import open_study
+    from netimg.reporting import write_report
+    from netimg.reporting.finished import finished_manifest, holds
+    from netimg.reporting.layout import check_target
+
+    check_settings(settings)
+    there = finished_manifest(request.output) is not None
+    check_target(request.output, source=str(request.input), overwrite=request.overwrite or there)
+    clock = Clock(progress)
+    typed = load_facts(request.facts, request.fact_texts, request.assessment_date)
+    clock.stage("read")
+    study = open_study(
+        request.input,
+        study=request.study,
+        ct=request.ct,
+        pet=request.pets,
+        overrides=request.overrides,
+        settings=settings,
+        progress=progress,
+    )
+    facts = dated(typed, study)
+    manifest = manifest_of(study, request, facts, settings)
+    if holds(request.output, manifest):
+        return Outcome(path=request.output, result=None)
+    check_target(request.output, overwrite=request.overwrite)
+    held = [series.load() for series in (study.ct, *study.pets) if series]  # decoded once
+    anatomy, flags = find_anatomy(study, masks=request.masks, settings=settings, clock=clock)
+    done = judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)
+    _check_required(request.require, done)
+    stages = clock.seconds()  # the manifest ends before the report does
+    clock.stage("report")
+    manifest = replace(
+        manifest,
+        model=model_name(anatomy),
+        stages=stages,
+        finished_at=now(),
+        peak_memory_mb=peak_memory_mb(),
+    )
+    path = write_report(
+        replace(done, manifest=manifest),
+        request.output,
+        overwrite=request.overwrite,
+        privacy=settings["reporting.privacy"],
+        settings=settings,
+    )
+    del held
+    return Outcome(path=path, result=replace(done, manifest=manifest))
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse, before any image is read, what would be refused only when it is needed.
+
+    Raises
+    ------
+    UsageError, CriteriaError, ModelError
+        USE-001 for an unknown output, CRIT- codes for rule files and profiles, MDL- codes for a
+        model that somebody chose.
+    """
+    from netimg.assessment.catalogue import load_catalogue
+    from netimg.reporting.write import wanted_outputs
+
+    wanted_outputs((), settings)
+    load_catalogue(settings).of_profiles(settings["criteria.profiles"])
+    if settings["segmentation.model"] != Settings.shipped()["segmentation.model"]:
+        card_of(settings)
+
+
+def _check_required(parts: tuple[str, ...], done: result.StudyResult) -> None:
+    """End with 4 if a part that ``--require`` names could not be had."""
+    body = done.anatomy
+    have = {
+        "liver": body is not None and body.has_liver,
+        "pet": bool(done.study.pets),
+        "suv": any(s.suv is not None and s.suv.possible for s in done.study.pets),
+        "segments": body is not None and body.segments is not None,
+        "facts": done.facts is not None,
+    }
+    for part in parts:
+        if not have[part]:
+            why = "; ".join(f.sentence for f in done.flags if f.severity is Severity.HIGH)
+            raise NothingUsable(
+                RUN_005,
+                what=f"{part} was required and could not be had. {why}".strip(),
+                where=f"--require {part}",
+                todo="Leave the option out to get the rest of the result.",
+            )
