@@ -14,8 +14,7 @@
     |-- ModelError      MDL- SEG-   cards, weights, networks
     |   `-- ContractError           an image that the model's card does not cover
     |-- ResourceError   RUN- SEG-106 SEG-107   time, memory, devices, workers
-    |-- OutputError     OUT-        writing
-    `-- Interrupted                 Ctrl-C, SIGTERM
+    `-- OutputError     OUT-        writing
 
 A refusal has four parts: the code, *what* with the deciding numbers, *where* (a series, file or
 setting, never a patient's name), and *todo*, with the option to type. ``ValueError`` and
@@ -138,10 +137,6 @@ class OutputError(NetimgError):
     """The result cannot be written."""
 
 
-class Interrupted(NetimgError):  # noqa: N818  # the public name of the interface
-    """A person or the system ended the work."""
-
-
 CODES: dict[str, Code] = {}
 """Every code by its name; documentation and tests walk it."""
 
@@ -153,7 +148,6 @@ def _code(name: str, exit_code: int, title: str) -> Code:
 USE_001 = _code("USE-001", 2, "unknown option or value")
 USE_002 = _code("USE-002", 2, "two options exclude each other")
 USE_003 = _code("USE-003", 2, "several studies here")
-USE_004 = _code("USE-004", 2, "package for an output is not installed")
 USE_005 = _code("USE-005", 2, "not among those listed")
 CFG_001 = _code("CFG-001", 2, "settings file not readable")
 CFG_002 = _code("CFG-002", 2, "unknown setting")
@@ -197,7 +191,6 @@ GEO_008 = _code("GEO-008", 3, "mixed picture sizes")
 GEO_010 = _code("GEO-010", 3, "too few slices")
 GEO_011 = _code("GEO-011", 3, "no usable pixel size")
 GEO_016 = _code("GEO-016", 3, "implausible size")
-GEO_017 = _code("GEO-017", 3, "functional group missing")
 GEO_019 = _code("GEO-019", 3, "position not a number")
 PIX_001 = _code("PIX-001", 3, "pixel data of the wrong length")
 PIX_002 = _code("PIX-002", 3, "picture beyond the limit")
@@ -268,7 +261,6 @@ MDL_008 = _code("MDL-008", 6, "file that could hold code")
 SEG_101 = _code("SEG-101", 6, "not the unit or modality of the model")
 SEG_102 = _code("SEG-102", 6, "values are not HU")
 SEG_103 = _code("SEG-103", 6, "spacing outside the model's range")
-SEG_104 = _code("SEG-104", 6, "orientation not usable")
 SEG_105 = _code("SEG-105", 4, "no abdomen in view")
 SEG_106 = _code("SEG-106", 7, "device absent")
 SEG_107 = _code("SEG-107", 7, "out of memory")
@@ -293,8 +285,6 @@ OUT_005 = _code("OUT-005", 8, "output and input lie inside each other")
 OUT_006 = _code("OUT-006", 8, "not a netimg result")
 RUN_001 = _code("RUN-001", 7, "worker ended")
 RUN_002 = _code("RUN-002", 7, "took too long")
-RUN_003 = _code("RUN-003", 7, "needed too much memory")
-RUN_004 = _code("RUN-004", 7, "not started")
 RUN_005 = _code("RUN-005", 4, "required part missing")
 INT_001 = _code("INT-001", 70, "something unexpected happened")
 EXIT_OK = 0

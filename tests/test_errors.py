@@ -1,4 +1,5 @@
 import pickle  # noqa: TID251  # nouns and errors must cross process borders
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,33 @@ def test_every_code_is_a_constant_with_an_exit_status_and_a_title(code: errors.C
     assert code.exit_code in {2, 3, 4, 6, 7, 8, 70}
     assert code.title
     assert not code.title.endswith(".")
+
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _text(folder: str, *suffixes: str) -> str:
+    files = [p for p in (ROOT / folder).rglob("*") if p.suffix in suffixes]
+    return "\n".join(p.read_text("utf-8") for p in files if p.name not in ("errors.py", __file__))
+
+
+@pytest.fixture(scope="module")
+def raised() -> str:
+    return _text("netimg", ".py")
+
+
+@pytest.fixture(scope="module")
+def tested() -> str:
+    return _text("tests", ".py", ".json", ".toml")
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=str)
+def test_every_code_can_be_raised_and_is_raised_by_a_test(
+    code: errors.Code, raised: str, tested: str
+) -> None:
+    constant = code.id.replace("-", "_")
+    assert constant in raised or f'"{code.id}' in raised, "no code for what nothing refuses"
+    assert code.id in tested or constant in tested
 
 
 def test_every_class_of_the_tree_is_drawn_at_the_top_of_the_file() -> None:

@@ -61,7 +61,7 @@ def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "x", "-o", "y", "--sex", "X"], "F, M, O"),
         (["run", "x", "-o", "y", "--injected-at", "noon"], "2026-03-02T09:41:00"),
         (["run", "x", "-o", "y", "--assessment-date", "2.3.26"], "YYYY-MM-DD"),
-        (["run", "x", "-o", "y", "--no-lesions", "--lesion-mask", "m"], "exclude each other"),
+        (["run", "x", "-o", "y", "--no-lesions", "--lesion-mask", "m"], "USE-002"),
         (["run", "x", "-o", "y", "--no-lesions"], "--liver-mask"),
         (["run", "x", "-o", "y", "--mask", "m"], "--label-map"),
         (["run", "x", "-o", "y", "--require", "luck"], "liver, pet, suv, segments, facts"),
