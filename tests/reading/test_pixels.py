@@ -225,6 +225,6 @@ def test_a_doubt_is_said_and_the_values_stay(tmp_path, common, code, says):
 
 
 def test_values_that_leave_the_range_of_a_number_are_refused_when_they_are_loaded(tmp_path):
-    pet_series(tmp_path, common={"RescaleSlope": "1e38"})
+    pet_series(tmp_path, common={"RescaleSlope": "1e80"})
     with pytest.raises(InputError, match="PIX-019"), np.errstate(over="ignore"):
         open_study(tmp_path).pets[0].load()

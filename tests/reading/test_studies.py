@@ -233,7 +233,9 @@ def test_a_dynamic_pet_is_only_measured_when_asked_for(tmp_path):
     pet_series(tmp_path, common={"SeriesType": ["DYNAMIC", "IMAGE"]})
     with pytest.raises(NothingUsable, match="is dynamic"):
         open_study(tmp_path)
-    assert open_study(tmp_path, pet=["1"]).pets[0].suv.possible
+    (pet,) = open_study(tmp_path, pet=["1"]).pets
+    assert pet.suv.possible
+    assert "SUV-023" in {flag.code for flag in pet.flags}
 
 
 def test_time_from_contrast_to_scan_is_evidence(tmp_path):
