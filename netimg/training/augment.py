@@ -40,8 +40,6 @@ class Augment:
     lowres_z: float = 5.0
     lowres_xy: float = 2.0
     slab_p: float = 0.1
-    view_p: float = 0.0  # small fields of view: a box anywhere in the body, nothing known outside
-    view: tuple[float, float] = (0.35, 0.8)
     window_p: float = 0.3
     window_hu: tuple[float, float] = (20.0, 30.0)
 
@@ -189,24 +187,3 @@ def cut_slab(shape: Sequence[int], rng: np.random.Generator, augment: Augment) -
     planes = int(shape[0])
     depth = int(rng.integers(planes // 8, planes // 2))
     return slice(0, depth) if rng.random() < 0.5 else slice(planes - depth, planes)
-
-
-def cut_view(
-    body: torch.Tensor, rng: np.random.Generator, augment: Augment
-) -> tuple[slice, slice, slice] | None:
-    """Box around a random voxel of the body ``(z, y, x)`` that is all there is to see, or None."""
-    import torch
-
-    if rng.random() >= augment.view_p:
-        return None
-    places = torch.nonzero(body)
-    if len(places) == 0:
-        return None
-    centre = places[int(rng.integers(len(places)))].tolist()
-    box = []
-    for c, n in zip(centre, body.shape, strict=True):
-        size = int(rng.uniform(*augment.view) * n)
-        first = min(max(0, int(c) - size // 2), n - size)
-        box.append(slice(first, first + size))
-    z, y, x = box
-    return z, y, x

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netimg.training.augment import OUTSIDE_HU, change_intensities, cut_slab, cut_view, warp
+from netimg.training.augment import OUTSIDE_HU, change_intensities, cut_slab, warp
 from netimg.training.cache import HU_LOW, HU_STEP, Cached
 from netimg.training.items import IGNORE, LESION
 
@@ -127,8 +127,6 @@ def liver_sample(store: Store, index: int, config: RunConfig) -> Sample:
     With a prior the second channel is the probability of the stage before, spoiled so that it is
     not believed blindly.
     """
-    import torch
-
     augment, window, outside_hu = config.augment, config.window_hu, config.outside_hu
     rng = generator(config.seed, index)
     k = int(rng.integers(len(store.items)))
@@ -148,12 +146,6 @@ def liver_sample(store: Store, index: int, config: RunConfig) -> Sample:
     if slab is not None:
         hu[slab], liver[slab], prior[slab] = outside_hu, 0.0, 0.0
         weight[slab] = 1.0
-    view = cut_view(inside & (hu > BODY_HU), rng, augment)
-    if view is not None:
-        seen = torch.zeros_like(inside)
-        seen[view] = True
-        hu = hu.where(seen, hu.new_tensor(outside_hu))
-        prior, weight = prior * seen, weight * seen
     image = [normalise(hu, window)]
     if config.with_prior:
         image.append(2.0 * spoil(prior, rng) - 1.0)

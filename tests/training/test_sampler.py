@@ -140,14 +140,3 @@ def test_a_spoilt_prior_is_still_a_probability(seed: int) -> None:
     rng = np.random.default_rng(seed)
     p = spoil(torch.rand(24, 24, 24), rng)
     assert 0.0 <= float(p.min()) <= float(p.max()) <= 1.0
-
-
-def test_in_a_small_field_of_view_nothing_is_known_outside() -> None:
-    from netimg.training.augment import Augment
-
-    small = config(augment=Augment(view_p=1.0, slab_p=0.0, warp_p=0.0), mix={"liver": 1.0})
-    for i in range(5):
-        sample = liver_sample(Store([cached()]), i, small)
-        seen = sample.weight[0] > 0
-        assert 0.03 < float(seen.float().mean()) < 0.6
-        assert bool((sample.image[0][~seen] == -1.0).all())
