@@ -165,7 +165,8 @@ def _ct_doubts(best: Series, fit: Sequence[Series], drafts: Mapping[int, Draft])
     phases = {s.phase for s in fit} - {Phase.UNKNOWN}
     if len(phases) > 1:
         flags.append(doubt("SEL-016", touches=("ct",), n=len(phases), phase=best.phase.value))
-    if is_low_dose(drafts[best.number]):
+    has_pet = any(draft.kind == "PET" for draft in drafts.values())
+    if has_pet and is_low_dose(drafts[best.number]):
         flags.append(doubt("SEL-019", touches=("ct",)))
     return flags
 

@@ -176,7 +176,7 @@ def header_of(a: Attributes, file: Found) -> Header:
         contrast_agent=a.text(0x00180010) or ("given" if a.items(0x00180012) else None),
         contrast_route=a.text(0x00181040),
         contrast_time=a.text(0x00181042),
-        exposure_mas=a.float(0x00181152),
+        exposure_mas=_exposure_mas(a),
         lossy=_lossy(a, pixels),
         acquired_at=stamp(a.text(0x0008002A) or "") or moment(*acquired),
         series_at=moment(a.text(0x00080021), a.text(0x00080031)),
@@ -311,6 +311,17 @@ def _packed(a: Attributes) -> Packed | None:
         syntax=a.scan.syntax,
         extended=a.raw(0x7FE00001),
     )
+
+
+def _exposure_mas(a: Attributes) -> float | None:
+    """Tube current times exposure time, mAs; the exposure itself where either is missing.
+
+    Some scanners write the exposure divided by the pitch or the number of rows.
+    """
+    current_ma, time_ms = a.float(0x00181151), a.float(0x00181150)
+    if current_ma is not None and time_ms is not None and current_ma > 0 and time_ms > 0:
+        return current_ma * time_ms / 1000.0
+    return a.float(0x00181152)
 
 
 def _lossy(a: Attributes, pixels: PixelFormat) -> str | None:

@@ -154,6 +154,27 @@ def test_the_portal_soft_thin_ct_is_chosen_and_the_reason_is_said(tmp_path):
     assert "SEL-006" in codes(next(s for s in study.series if s.uid == uid("study", "sharp")))
 
 
+LOW = {"Exposure": "42", "SliceThickness": "5"}
+
+
+def test_the_low_dose_ct_of_a_pet_is_said(tmp_path):
+    ct_series(tmp_path / "ct", common=LOW)
+    pet_series(tmp_path / "pet")
+    assert "SEL-019" in codes(open_study(tmp_path).ct)
+
+
+def test_a_ct_without_a_pet_is_never_called_the_low_dose_ct_of_the_pet(tmp_path):
+    ct_series(tmp_path, common=LOW)
+    assert "SEL-019" not in codes(open_study(tmp_path).ct)
+
+
+@pytest.mark.parametrize(("time_ms", "low"), [("500", False), ("50", True)])
+def test_tube_current_times_exposure_time_counts_before_the_exposure(tmp_path, time_ms, low):
+    ct_series(tmp_path / "ct", common=LOW | {"XRayTubeCurrent": "530", "ExposureTime": time_ms})
+    pet_series(tmp_path / "pet")
+    assert ("SEL-019" in codes(open_study(tmp_path).ct)) is low
+
+
 def test_a_typed_phase_is_marked_as_typed(tmp_path):
     ct_series(tmp_path, common={"SeriesDescription": "abdomen", "ContrastBolusAgent": None})
     assert open_study(tmp_path).ct.phase is Phase.UNKNOWN
