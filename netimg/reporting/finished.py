@@ -18,15 +18,29 @@ if TYPE_CHECKING:
     from netimg.result import Manifest
 
 
+def is_result(out: Path) -> bool:
+    """Tell whether netimg wrote ``out``, complete or not: its manifest is of our schema."""
+    return _manifest(out) is not None
+
+
+def _manifest(out: Path) -> Mapping[str, Any] | None:
+    try:
+        document = json.loads((out / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(document, dict) and document.get("schema") == SCHEMA
+    return document if ours else None
+
+
 def finished_manifest(out: Path) -> Mapping[str, Any] | None:
     """Return the document of a finished result; None where there is none."""
+    document = _manifest(out)
+    if document is None:
+        return None
     try:
-        document: Mapping[str, Any] = json.loads((out / "manifest.json").read_text("utf-8"))
-        if document["schema"] != SCHEMA:
-            return None
         sizes = {path: entry["size"] for path, entry in document["files"].items()}
         complete = all((out / path).stat().st_size == size for path, size in sizes.items())
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return document if complete else None
 

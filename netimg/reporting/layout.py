@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from netimg.errors import OUT_001, OUT_002, OUT_003, OUT_005, OutputError
+from netimg.reporting.finished import is_result
 
 log = logging.getLogger(__name__)
 
@@ -68,16 +69,16 @@ def _check_apart(target: Path, source: Path, out: Path) -> None:
 def _check_replaceable(target: Path, out: Path, *, overwrite: bool) -> None:
     if target.is_dir() and not any(target.iterdir()):
         return
-    finished = target.is_dir() and (target / "manifest.json").is_file()
-    if finished and overwrite:
+    ours = is_result(target)
+    if ours and overwrite:
         return
     what = "it is not empty." if target.is_dir() else "it is a file."
     raise OutputError(
         OUT_002,
-        what="a netimg result is there already." if finished else what,
+        what="a netimg result is there already." if ours else what,
         where=str(out),
         todo="Add --overwrite to replace it, or give another folder with -o."
-        if finished
+        if ours
         else "Give an empty or new folder with -o; only a netimg result can be replaced.",
     )
 

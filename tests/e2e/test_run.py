@@ -266,11 +266,16 @@ def test_an_output_inside_the_input_is_refused(
     assert not (folder / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "manifest", [None, '{"name": "A web application", "icons": []}', "[]", "no JSON"]
+)
 def test_a_foreign_folder_is_never_replaced(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    manifest: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
+    if manifest is not None:
+        (out / "manifest.json").write_text(manifest, "utf-8")
     (out / "thesis.txt").write_text("ten years of work", "utf-8")
     words = ["run", str(PHANTOM), "-o", str(out), *TRUE_MASKS, "--overwrite"]
     status, said = _refusal(words, capsys)

@@ -95,3 +95,14 @@ def test_too_little_space_is_said_before_work_begins(tmp_path):
     with pytest.raises(OutputError, match=r"OUT-003 .* GB are needed"):
         check_space(tmp_path / "out", 10**18)
     check_space(tmp_path / "out", 1)
+
+
+def test_only_a_folder_that_netimg_wrote_can_be_replaced(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    for text in ('{"name": "A web application"}', '{"schema": "other/1"}', "[1]", "no JSON"):
+        (out / "manifest.json").write_text(text)
+        with pytest.raises(OutputError, match="only a netimg result can be replaced"):
+            check_target(out, overwrite=True)
+    (out / "manifest.json").write_text('{"schema": "netimg.manifest/1"}')  # cut short, but ours
+    assert check_target(out, overwrite=True) == out.resolve()
