@@ -11,17 +11,18 @@ if TYPE_CHECKING:
     from netimg.anatomy import Anatomy, Origin
     from netimg.geometry import Grid
     from netimg.pipeline.request import MaskFile, Masks
-    from netimg.study import Series, Study
+    from netimg.settings import Settings
+    from netimg.study import SegContext, Series, Study
     from netimg.volume import LabelMap, Mask
 
 
-def given_anatomy(study: Study, masks: Masks) -> Anatomy:
+def given_anatomy(study: Study, masks: Masks, *, settings: Settings) -> Anatomy:
     """A person's masks, on the CT grid or else on the grid of the first PET they fit."""
     places = [s for s in (study.ct, *study.pets) if s is not None]
     refusals: list[MaskError] = []
     for series in places:
         try:
-            return _anatomy_on(series, masks)
+            return _anatomy_on(series, masks, study.context(), settings)
         except MaskError as error:
             if not error.code.id.startswith(("MSK-001", "MSK-002", "MSK-014", "MSK-008")):
                 raise
@@ -33,7 +34,9 @@ def given_anatomy(study: Study, masks: Masks) -> Anatomy:
     )
 
 
-def _anatomy_on(series: Series, masks: Masks) -> Anatomy:
+def _anatomy_on(
+    series: Series, masks: Masks, context: SegContext, settings: Settings
+) -> Anatomy:
     from netimg.anatomy import Origin
     from netimg.reading.masks import read_label_map, read_mask
     from netimg.segmentation.given import anatomy_from_masks, join_lesions
@@ -71,6 +74,8 @@ def _anatomy_on(series: Series, masks: Masks) -> Anatomy:
         labels=labels,
         no_lesions=masks.no_lesions,
         origins=origins,
+        context=context,
+        settings=settings,
     )
 
 

@@ -81,7 +81,7 @@ def find_anatomy(
     clock = clock or Clock(silent)
     clock.stage("segment")
     if masks is not None and masks.given:
-        return given_anatomy(study, masks), ()
+        return given_anatomy(study, masks, settings=settings), ()
     if study.ct is None:
         return None, ()
     from netimg.segmentation import segment

@@ -6,6 +6,7 @@ Files are opened by ``netimg.reading.masks``; here masks on one grid become an A
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,11 @@ from netimg.anatomy import LABEL_NAMES, SEGMENT_CODES, Anatomy, Origin
 from netimg.errors import MSK_004, MSK_006, MaskError
 from netimg.flag import Flag, Severity
 from netimg.segmentation.contract import LESIONS
+from netimg.segmentation.door import table
 from netimg.segmentation.pieces import pieces_of
+from netimg.segmentation.quality import given_doubts
+from netimg.settings import Settings
+from netimg.study import SegContext
 from netimg.volume import LabelMap, Mask
 
 if TYPE_CHECKING:
@@ -29,10 +34,6 @@ SEGMENTS = (*SEGMENT_CODES, 141, 142)
 LIVER_CODES = (1, 2, *SEGMENTS, 61, 62, 63, 65)
 """Label codes that together are the liver."""
 
-OUTSIDE_MM = 5.0
-"""Lesion voxels farther than this from the liver are reported (MSK-013)."""
-
-
 def anatomy_from_masks(
     grid: Grid,
     *,
@@ -42,6 +43,8 @@ def anatomy_from_masks(
     labels: LabelMap | None = None,
     no_lesions: bool = False,
     origins: Mapping[str, Origin] | None = None,
+    context: SegContext | None = None,
+    settings: Settings | None = None,
 ) -> Anatomy:
     """Anatomy from given masks on one grid.
 
@@ -64,6 +67,16 @@ def anatomy_from_masks(
     origins
         Where each part came from (``liver``, ``lesions``, ``segments``, ``organs``); ``labels``
         for all parts that came out of ``labels``.
+    context
+        Body size, which says how large a liver may be expected; without it plain limits hold.
+    settings
+        Limits of the doubts, table ``segmentation.flags``; None = the shipped ones.
+
+    Returns
+    -------
+    Anatomy
+        Its flags: MSK-004 for an empty lesion mask, MSK-013 for lesions off the liver,
+        ``liver_cut_fov`` and ``liver_volume_implausible``.
 
     Raises
     ------
@@ -93,14 +106,17 @@ def anatomy_from_masks(
     organs = None if labels is None else _only(labels, set(labels.present()) - {1, 2, *SEGMENTS})
     parts = {"liver": liver, "lesions": lesions, "segments": segments, "organs": organs}
     named = {part for part, mask in parts.items() if mask is not None}
-    return Anatomy.from_masks(
+    limits = table(settings or Settings.shipped(), "segmentation.flags")
+    anatomy = Anatomy.from_masks(
         liver,
         lesions,
         segments=segments,
         organs=organs,
         origins=None if origins is None else _origins(origins, named),
-        flags=() if no_lesions else _lesion_flags(lesions, liver),
     )
+    doubts = given_doubts(anatomy, context=context or SegContext(), limits=limits)
+    about_lesions = () if no_lesions else _lesion_flags(lesions, liver, limits["outside_mm"])
+    return replace(anatomy, flags=(*about_lesions, *doubts))
 
 
 def join_lesions(parts: Sequence[Mask | LabelMap]) -> Mask | LabelMap | None:
@@ -179,7 +195,9 @@ def _only(labels: LabelMap, codes: Collection[int]) -> LabelMap | None:
     )
 
 
-def _lesion_flags(lesions: Mask | LabelMap | None, liver: Mask | None) -> tuple[Flag, ...]:
+def _lesion_flags(
+    lesions: Mask | LabelMap | None, liver: Mask | None, reach_mm: float
+) -> tuple[Flag, ...]:
     """Empty lesion mask (MSK-004), lesions away from the liver (MSK-013)."""
     if lesions is None:
         return ()
@@ -189,14 +207,14 @@ def _lesion_flags(lesions: Mask | LabelMap | None, liver: Mask | None) -> tuple[
         return (Flag(code="MSK-004", severity=Severity.INFO, sentence=sentence, touches=LESIONS),)
     if liver is None:
         return ()
-    outside_ml = _outside_ml(inside & ~liver.voxels, liver)
+    outside_ml = _outside_ml(inside & ~liver.voxels, liver, reach_mm)
     if outside_ml == 0:
         return ()
     return (
         Flag(
             code="MSK-013",
             severity=Severity.MEDIUM,
-            sentence=f"{outside_ml:.1f} mL of lesions lie more than {OUTSIDE_MM:.0f} mm outside "
+            sentence=f"{outside_ml:.1f} mL of lesions lie more than {reach_mm:.0f} mm outside "
             "the liver.",
             value=outside_ml,
             threshold=0.0,
@@ -205,15 +223,17 @@ def _lesion_flags(lesions: Mask | LabelMap | None, liver: Mask | None) -> tuple[
     )
 
 
-def _outside_ml(beyond: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], liver: Mask) -> float:
-    """Volume of voxels farther than `OUTSIDE_MM` from the liver."""
+def _outside_ml(
+    beyond: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], liver: Mask, reach_mm: float
+) -> float:
+    """Volume of voxels farther than ``reach_mm`` from the liver."""
     import edt
 
     points = np.argwhere(beyond)
     if not len(points):
         return 0.0
     grid = liver.grid
-    reach = np.array([math.ceil(OUTSIDE_MM / s) + 1 for s in grid.spacing_mm])
+    reach = np.array([math.ceil(reach_mm / s) + 1 for s in grid.spacing_mm])
     low = np.maximum(points.min(axis=0) - reach, 0)
     box = tuple(
         slice(int(a), int(b)) for a, b in zip(low, points.max(axis=0) + reach + 1, strict=True)
@@ -225,5 +245,5 @@ def _outside_ml(beyond: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], liver: 
         parallel=1,
     )
     # A distance within the box that meets no liver at all is 0 or infinite: far in both cases.
-    far = (away > OUTSIDE_MM) if liver.voxels[box].any() else np.ones(away.shape, dtype=bool)
+    far = (away > reach_mm) if liver.voxels[box].any() else np.ones(away.shape, dtype=bool)
     return float(np.count_nonzero(beyond[box] & far)) * grid.voxel_ml

@@ -17,7 +17,7 @@ from netimg.segmentation.artefacts import metal, noise
 from netimg.segmentation.contract import BOTH
 from netimg.segmentation.pieces import boxes_of, pieces_of, sizes_of
 from netimg.segmentation.preprocess import upright
-from netimg.segmentation.seen import Seen
+from netimg.segmentation.seen import Drawn, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netimg.anatomy import Anatomy
-    from netimg.arrays import MaskZYX
+    from netimg.arrays import FloatZYX, MaskZYX
     from netimg.geometry import Grid
     from netimg.lesion import Lesion
     from netimg.segmentation.postprocess import Cleaned, Step
@@ -52,8 +52,10 @@ def find_doubts(
     """
     turned = upright(anatomy.lesion_labels.labels, anatomy.grid)  # type: ignore[arg-type]
     box = tuple(slice(a, a + n) for a, n in zip(prediction.start, cleaned.liver.shape, strict=True))
+    scan = upright(ct.values, ct.grid).values
     seen = Seen(
-        scan=upright(ct.values, ct.grid).values,
+        scan=scan,
+        shape=scan.shape,
         start=prediction.start,
         grid=prediction.grid,
         liver=cleaned.liver,
@@ -63,7 +65,7 @@ def find_doubts(
         locator=prediction.locator,
     )
     found = [
-        *liver_cut(seen, limits),
+        *liver_cut(seen, limits, hu=seen.hu),
         *implausible_volume(seen, context, limits),
         *several_components(cleaned, seen.liver_ml, limits),
         *unsure_lesions(seen, anatomy.lesions, limits),
@@ -76,12 +78,32 @@ def find_doubts(
     return tuple(found)
 
 
-def liver_cut(seen: Seen, limits: Mapping[str, float]) -> list[Flag]:
-    """Liver on the first or last slice, or against the border or padding of the scan."""
-    z, y, x = seen.grid.spacing_mm
-    liver, shape = seen.liver, seen.scan.shape
-    at_start = [seen.start[k] == 0 for k in range(3)]
-    at_stop = [seen.start[k] + liver.shape[k] == shape[k] for k in range(3)]
+def given_doubts(
+    anatomy: Anatomy, *, context: SegContext, limits: Mapping[str, float]
+) -> tuple[Flag, ...]:
+    """Doubts about a liver that was given: cut by the border of its grid, of unusual volume."""
+    if not anatomy.has_liver:
+        return ()
+    liver = upright(anatomy.liver.voxels, anatomy.grid)  # type: ignore[arg-type]  # a mask
+    lesions = upright(anatomy.lesion_labels.labels, anatomy.grid)  # type: ignore[arg-type]
+    drawn = Drawn(
+        shape=liver.values.shape,
+        start=(0, 0, 0),
+        grid=liver.grid,
+        liver=liver.values,  # type: ignore[arg-type]  # a mask
+        lesions=lesions.values,  # type: ignore[arg-type]  # labels
+    )
+    return (*liver_cut(drawn, limits), *implausible_volume(drawn, context, limits))
+
+
+def liver_cut(
+    drawn: Drawn, limits: Mapping[str, float], *, hu: FloatZYX | None = None
+) -> list[Flag]:
+    """Liver on the first or last slice, or against the border or, with HU, padding of the scan."""
+    z, y, x = drawn.grid.spacing_mm
+    liver = drawn.liver
+    at_start = [drawn.start[k] == 0 for k in range(3)]
+    at_stop = [drawn.start[k] + liver.shape[k] == drawn.shape[k] for k in range(3)]
     ends = []
     if at_start[0]:
         ends.append(("bottom", liver[0]))
@@ -91,22 +113,23 @@ def liver_cut(seen: Seen, limits: Mapping[str, float]) -> list[Flag]:
     for name, plane in ends:
         cm2 = float(np.count_nonzero(plane)) * y * x / 100
         if cm2 > limits["cut_cm2_ends"]:
-            flags.append(_cut(f"{name} of the CT", cm2, limits["cut_cm2_ends"]))
+            flags.append(_cut(f"{name} of the scan", cm2, limits["cut_cm2_ends"]))
     faces = ((1, z * x), (2, z * y))
     border = 0.0
     for axis, mm2 in faces:
         for present, index in ((at_start[axis], 0), (at_stop[axis], -1)):
             if present:
                 border += float(np.count_nonzero(liver.take(index, axis=axis))) * mm2 / 100
-    empty = seen.hu < limits["padding_hu"]
-    for axis, mm2 in faces:
-        touching = np.diff(empty.astype(np.int8), axis=axis) != 0
-        inside = liver.take(range(1, liver.shape[axis]), axis=axis) | liver.take(
-            range(liver.shape[axis] - 1), axis=axis
-        )
-        border += float(np.count_nonzero(touching & inside)) * mm2 / 100
+    if hu is not None:
+        empty = hu < limits["padding_hu"]
+        for axis, mm2 in faces:
+            touching = np.diff(empty.astype(np.int8), axis=axis) != 0
+            inside = liver.take(range(1, liver.shape[axis]), axis=axis) | liver.take(
+                range(liver.shape[axis] - 1), axis=axis
+            )
+            border += float(np.count_nonzero(touching & inside)) * mm2 / 100
     if border > limits["cut_cm2_sides"]:
-        flags.append(_cut("side of the CT", border, limits["cut_cm2_sides"]))
+        flags.append(_cut("side of the scan", border, limits["cut_cm2_sides"]))
     return flags
 
 
@@ -121,10 +144,10 @@ def _cut(where: str, cm2: float, limit: float) -> Flag:
     )
 
 
-def implausible_volume(seen: Seen, context: SegContext, limits: Mapping[str, float]) -> list[Flag]:
+def implausible_volume(drawn: Drawn, context: SegContext, limits: Mapping[str, float]) -> list[Flag]:
     """Functional liver against what the body size lets expect, or against plain limits."""
-    tumour_ml = float(np.count_nonzero(seen.lesions)) * seen.grid.voxel_ml
-    functional_ml = seen.liver_ml - tumour_ml
+    tumour_ml = float(np.count_nonzero(drawn.lesions)) * drawn.grid.voxel_ml
+    functional_ml = drawn.liver_ml - tumour_ml
     if context.height_cm and context.weight_kg:
         bsa_m2 = math.sqrt(context.height_cm * context.weight_kg / 3600)  # Mosteller 1987
         expected_ml = -794.41 + 1267.28 * bsa_m2  # Vauthey 2002
@@ -138,10 +161,10 @@ def implausible_volume(seen: Seen, context: SegContext, limits: Mapping[str, flo
         limit = limits["ratio_min" if ratio < 1 else "ratio_max"]
         return [_implausible(sentence, ratio, limit)]
     low, high = limits["volume_ml_min"], limits["volume_ml_max"]
-    if low <= seen.liver_ml <= high:
+    if low <= drawn.liver_ml <= high:
         return []
-    sentence = f"A liver of {seen.liver_ml:.0f} mL is unusual ({low:.0f} to {high:.0f} mL)."
-    return [_implausible(sentence, seen.liver_ml, low if seen.liver_ml < low else high)]
+    sentence = f"A liver of {drawn.liver_ml:.0f} mL is unusual ({low:.0f} to {high:.0f} mL)."
+    return [_implausible(sentence, drawn.liver_ml, low if drawn.liver_ml < low else high)]
 
 
 def _implausible(sentence: str, value: float, limit: float) -> Flag:

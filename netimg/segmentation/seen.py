@@ -15,15 +15,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Seen:
-    """What the doubts look at: the box of the liver, upright, and where it lies in the scan."""
+class Drawn:
+    """A liver of any origin: a box around it, upright, and where it lies in the scan."""
 
-    scan: FloatZYX
-    """Whole scan, upright, HU."""
+    shape: tuple[int, ...]
+    """Voxels of the whole scan, upright."""
     start: tuple[int, int, int]
     grid: Grid
     liver: MaskZYX
     lesions: LabelZYX
+
+    @property
+    def liver_ml(self) -> float:
+        """Volume of the liver."""
+        return float(np.count_nonzero(self.liver)) * self.grid.voxel_ml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seen(Drawn):
+    """A liver that a model drew, with the scan and what the model thought."""
+
+    scan: FloatZYX
+    """Whole scan, upright, HU."""
     liver_probability: NDArray[np.float16]
     lesion_probability: NDArray[np.float16] | None
     locator: MaskZYX | None
@@ -34,8 +47,3 @@ class Seen:
         return self.scan[
             tuple(slice(a, a + n) for a, n in zip(self.start, self.liver.shape, strict=True))
         ]
-
-    @property
-    def liver_ml(self) -> float:
-        """Volume of the liver."""
-        return float(np.count_nonzero(self.liver)) * self.grid.voxel_ml

@@ -6,6 +6,7 @@ import pytest
 from netimg.anatomy import Origin
 from netimg.errors import MaskError
 from netimg.segmentation.given import anatomy_from_masks, join_lesions
+from netimg.study import SegContext
 from netimg.volume import LabelMap, Mask
 from tests.make import arrays
 
@@ -20,6 +21,8 @@ def box(*bounds):
 
 LIVER = box((2, 18), (5, 35), (5, 35))
 LESION = box((8, 10), (10, 15), (10, 15))
+
+CHILD = SegContext(height_cm=110.0, weight_kg=20.0)  # 196 mL expected, LIVER has 288 mL
 
 
 def mask(voxels):
@@ -36,7 +39,11 @@ def label_map(**codes):
 def test_liver_and_lesions_become_an_anatomy_with_their_origin():
     file = Origin(kind="file", name="liver.nii.gz", sha256="0" * 64)
     found = anatomy_from_masks(
-        ON, liver=mask(LIVER), lesions=mask(LESION), origins={"liver": file, "lesions": file}
+        ON,
+        liver=mask(LIVER),
+        lesions=mask(LESION),
+        origins={"liver": file, "lesions": file},
+        context=CHILD,
     )
     assert found.liver.volume_ml == pytest.approx(LIVER.sum() * 0.02)
     assert [lesion.id for lesion in found.lesions] == ["L1"]
@@ -83,7 +90,7 @@ def test_segments_alone_are_a_liver():
 
 
 def test_no_lesions_is_an_answer():
-    found = anatomy_from_masks(ON, liver=mask(LIVER), no_lesions=True)
+    found = anatomy_from_masks(ON, liver=mask(LIVER), no_lesions=True, context=CHILD)
     assert found.has_lesions
     assert found.lesions == ()
     assert found.flags == ()
@@ -105,7 +112,8 @@ def test_an_empty_liver_is_refused():
 
 
 def test_an_empty_lesion_mask_means_none_and_says_so():
-    found = anatomy_from_masks(ON, liver=mask(LIVER), lesions=mask(LESION & False))
+    empty = mask(LESION & False)
+    found = anatomy_from_masks(ON, liver=mask(LIVER), lesions=empty, context=CHILD)
     assert found.lesions == ()
     assert [flag.code for flag in found.flags] == ["MSK-004"]
 
@@ -118,7 +126,7 @@ def test_an_empty_lesion_mask_means_none_and_says_so():
 def test_lesions_beyond_5_mm_of_the_liver_are_reported(first, outside_voxels):
     # Centres 35, 36, 37 lie 2, 4, 6 mm from the last liver voxel 34.
     lesion = box((8, 10), (10, 14), (first - 1, first))
-    found = anatomy_from_masks(ON, liver=mask(LIVER), lesions=mask(lesion))
+    found = anatomy_from_masks(ON, liver=mask(LIVER), lesions=mask(lesion), context=CHILD)
     assert [flag.value for flag in found.flags] == [outside_voxels * 0.02] * bool(outside_voxels)
     if outside_voxels:
         assert found.flags[0].code == "MSK-013"
@@ -129,6 +137,36 @@ def test_a_lesion_far_from_any_liver_is_outside_whole():
     lesion = box((15, 17), (30, 35), (30, 35))
     found = anatomy_from_masks(ON, liver=mask(liver), lesions=mask(lesion))
     assert found.flags[0].value == pytest.approx(lesion.sum() * 0.02)
+
+
+@pytest.mark.parametrize(
+    ("volume_ml", "odd"), [(83, True), (599, True), (601, False), (3999, False), (5910, True)]
+)
+def test_a_given_liver_of_unusual_volume_is_doubted(volume_ml, odd):
+    liver = box((2, 18), (2, 38), (2, 38))
+    side_mm = (1000 * volume_ml / liver.sum()) ** (1 / 3)
+    on = arrays.grid(ON.shape, (side_mm, side_mm, side_mm))
+    liver = Mask(voxels=liver, grid=on)
+    found = anatomy_from_masks(on, liver=liver)
+    assert [flag.code for flag in found.flags] == ["liver_volume_implausible"] * odd
+
+
+def test_a_given_liver_is_held_against_the_body_size_where_it_is_known():
+    adult = SegContext(height_cm=180.0, weight_kg=80.0)  # 1740 mL expected
+    found = anatomy_from_masks(ON, liver=mask(LIVER), context=adult)
+    assert [flag.code for flag in found.flags] == ["liver_volume_implausible"]
+    assert found.flags[0].value == pytest.approx(288 / 1740.15, rel=1e-4)
+
+
+def test_a_given_liver_at_the_border_of_its_grid_is_cut():
+    liver = box((2, 20), (5, 35), (5, 35))
+    found = anatomy_from_masks(ON, liver=mask(liver), context=CHILD)
+    assert [flag.code for flag in found.flags] == ["liver_cut_fov"]
+    assert found.flags[0].value == pytest.approx(36.0)  # cm2: 30 x 30 voxels of 4 mm2
+
+
+def test_lesions_without_a_liver_raise_no_doubt_about_a_liver():
+    assert anatomy_from_masks(ON, lesions=mask(box((0, 4), (0, 20), (0, 20)))).flags == ()
 
 
 def test_masks_of_another_grid_and_nothing_at_all_are_a_callers_mistake():

@@ -37,6 +37,7 @@ def seen(liver=LIVER, *, start=(0, 0, 0), shape=None, on=ON, hu=None, lesions=No
     scan = rng.normal(100, 10, shape or on.shape).astype(np.float32) if hu is None else hu
     values = {
         "scan": scan,
+        "shape": scan.shape,
         "start": start,
         "grid": on,
         "liver": liver,
@@ -78,8 +79,8 @@ def test_a_liver_at_the_border_or_the_padding_is_cut(flags, slices, cut):
     assert codes(quality.liver_cut(seen(at_border), flags)) == ["liver_cut_fov"] * cut
     hu = np.full(ON.shape, 100, dtype=np.float32)
     hu[10 : 10 + slices, 20:24, 50:] = -2000
-    assert codes(quality.liver_cut(seen(hu=hu), flags)) == ["liver_cut_fov"] * cut
-    assert quality.liver_cut(seen(hu=np.where(hu < 0, -1024, hu)), flags) == []
+    assert codes(quality.liver_cut(seen(), flags, hu=hu)) == ["liver_cut_fov"] * cut
+    assert quality.liver_cut(seen(), flags, hu=np.where(hu < 0, -1024, hu)) == []
 
 
 @pytest.mark.parametrize(
