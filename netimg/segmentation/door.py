@@ -91,7 +91,6 @@ def segment_with(
     """`netimg.segmentation.segment` with any Segmenter in place of a card's networks."""
     used = Settings.shipped() if settings is None else settings
     known = SegContext() if context is None else context
-    progress.stage("segment")
     flags = (*_card_flags(segmenter.card), *segmenter.check(ct, known))
     plan = make_plan(segmenter, ct.grid, device=device, settings=used)
     prediction = segmenter.run(ct, plan, progress)

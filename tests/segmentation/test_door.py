@@ -84,7 +84,7 @@ def test_a_ct_becomes_an_anatomy_with_its_model_and_its_log(liver_ct, settings):
     assert any(line.startswith("holes:") for line in body.log)
     assert any("expected" in line for line in body.log)
     assert next(flag.code for flag in body.flags) == "hu_offset"
-    assert heard[0] == "segment"
+    assert heard == sorted(heard)  # shares only: the stage is announced by whoever calls
     assert heard[-1] == 1.0
 
 
