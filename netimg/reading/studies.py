@@ -14,11 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from netimg.errors import (
-    IDX_020,
-    SEL_011,
-    InputError,
-)
+from netimg.errors import IDX_020, SEL_011, InputError
 from netimg.progress import Progress, silent
 from netimg.reading.choose import by_token, choose_ct, choose_pets, is_meant, not_there
 from netimg.reading.ct import read_ct, with_phase
@@ -26,14 +22,13 @@ from netimg.reading.draft import Draft, drafts
 from netimg.reading.index import Index, index, is_image, kind_of
 from netimg.reading.listing import FoundStudy, find_studies, listed, pick
 from netimg.reading.nothing import nothing_usable, too_coarse
+from netimg.reading.overrides import check_overrides
 from netimg.reading.pair import pair, same_person
 from netimg.reading.person import patient_of, study_header
 from netimg.reading.pet import read_pet
 from netimg.reading.problems import code_of, count, doubt, refusal, sentence
-from netimg.reading.suv.resolve import OVERRIDES
-from netimg.reading.tables import table
 from netimg.settings import Settings
-from netimg.study import Phase, Series, SetAside, Study
+from netimg.study import Series, SetAside, Study
 
 if TYPE_CHECKING:
     from netimg.flag import Flag
@@ -44,9 +39,6 @@ __all__ = ["FoundStudy", "find_studies", "open_study", "survey_study"]
 log = logging.getLogger(__name__)
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
-
-CHOICES = ("phase", "tracer", "patient", "suv_norm", "suv_policy")
-"""Overrides that choose and name."""
 
 
 def open_study(
@@ -70,7 +62,8 @@ def open_study(
     ct, pet
         Series to measure: UID, unique beginning of at least 8 characters, or number.
     overrides
-        What a person typed: `netimg.reading.suv.resolve.OVERRIDES` and `CHOICES`.
+        What a person typed: `netimg.reading.suv.resolve.OVERRIDES` and
+        `netimg.reading.overrides.CHOICES`.
 
     Returns
     -------
@@ -83,11 +76,12 @@ def open_study(
         IDX-001, IDX-002, IDX-009, IDX-020, SEL-011, or the reason why a series that was asked for
         cannot be used.
     UsageError
-        USE-003 several studies, USE-005 no such study, SEL-013 no such series.
+        USE-001 an override that cannot be meant, USE-003 several studies, USE-005 no such study,
+        SEL-013 no such series.
     NothingUsable
         IDX-018 neither CT nor PET, SEL-018 every CT was refused.
     ValueError
-        If an override's name or value is unknown.
+        If an override's key is unknown.
     """
     reading = _begin(path, study, overrides, settings, progress)
     found = reading.study(ct=ct, pet=pet)
@@ -118,7 +112,7 @@ def _begin(
     progress: Progress,
 ) -> _Reading:
     """Files indexed, the examination picked."""
-    _check_overrides(overrides)
+    check_overrides(overrides)
     settings = settings or Settings.shipped()
     root = Path(path)
     found = index(root, settings, progress=progress)
@@ -317,18 +311,6 @@ class _Reading:
             left = [h for h in draft.headers if h.sop_instance not in used]
             aside += [_set_aside(header, code, text) for header in left]
         return aside
-
-
-def _check_overrides(overrides: Mapping[str, object]) -> None:
-    unknown = sorted(set(overrides) - {*OVERRIDES, *CHOICES})
-    if unknown:
-        msg = f"unknown overrides {unknown}; known: {(*OVERRIDES, *CHOICES)}"
-        raise ValueError(msg)
-    if "phase" in overrides:
-        Phase(str(overrides["phase"]))
-    if "tracer" in overrides and overrides["tracer"] not in table("tracers"):
-        msg = f"unknown tracer {overrides['tracer']!r}; known: {tuple(table('tracers'))}"
-        raise ValueError(msg)
 
 
 def _unused(header: Header) -> SetAside:

@@ -398,13 +398,6 @@ def test_series_numbers_are_stable_when_files_are_added(tmp_path):
     assert [(s.number, s.uid) for s in open_study(tmp_path).series] == before
 
 
-def test_unknown_overrides_are_a_callers_bug(tmp_path):
-    ct_series(tmp_path)
-    for wrong in ({"colour": 1}, {"phase": "late"}, {"tracer": "water"}):
-        with pytest.raises(ValueError, match=r"colour|late|water"):
-            open_study(tmp_path, overrides=wrong)
-
-
 def test_a_typed_tracer_wins(tmp_path):
     pet_series(tmp_path, radiopharmaceutical={"Radiopharmaceutical": "solution"})
     assert "SEL-008" in codes(open_study(tmp_path).pets[0])

@@ -82,7 +82,7 @@ def case_of(job: Job) -> Case:
 def injection_of(job: Job) -> Injection:
     """The radiopharmaceutical item that counts, with what was typed in its place."""
     given = job.first.injections or ()
-    which = int(str(job.typed.get("injection", 0)))
+    which = int(float(str(job.typed.get("injection", 0))))
     if not given and not {"dose_bq", "injection_time", "half_life_s"} <= set(job.typed):
         raise refusal(SUV_043)
     if len(given) > 1 and not 1 <= which <= len(given):
