@@ -31,6 +31,8 @@ Bytes: TypeAlias = bytes | mmap
 _CHUNK = 1 << 20
 _RATIO_FREE = 64 << 20
 _ENCRYPTED = 0x1
+_BEGINS = b"PK\x03\x04"
+"""Header of the first member of a zip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,9 @@ def walk(root: Path, settings: Settings) -> Walk:
     Raises
     ------
     InputError
-        IDX-001 for a folder without files, IDX-002 for a path that is none of the three, IDX-009
-        for an archive that may not be opened, IDX-017 beyond the limits on files and depth.
+        IDX-001 for a folder without files, IDX-002 for a path that is none of the three or not
+        there, IDX-009 for an archive that is damaged or may not be opened, IDX-017 beyond the
+        limits on files and depth.
     """
     if root.is_dir():
         result = _folder(root, settings)
@@ -104,8 +107,9 @@ def walk(root: Path, settings: Settings) -> Walk:
             raise refusal(IDX_001, folder=root.name or str(root), where=str(root))
         return result
     if not root.is_file():
-        raise refusal(IDX_002, path=root.name or str(root), where=str(root))
-    if zipfile.is_zipfile(root):
+        variant = "" if root.exists() else "missing"
+        raise refusal(IDX_002, variant, path=root.name or str(root), where=str(root))
+    if _is_archive(root):
         return _archive(root, settings)
     return Walk((Found(root.name, root, None, root.stat().st_size),), ())
 
@@ -187,7 +191,7 @@ def _file_or_archive(
 ) -> tuple[list[Found], list[SetAside]]:
     """A file, or the members of an archive that lies in the folder."""
     name = str(path.relative_to(root))
-    if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
+    if path.suffix.lower() != ".zip" or not _is_archive(path):
         return [Found(name, path, None, path.stat().st_size)], []
     try:
         inside = _archive(path, settings)
@@ -222,11 +226,24 @@ def _aside(root: Path, path: Path, problem: str, **numbers: object) -> SetAside:
     )
 
 
+def _is_archive(path: Path) -> bool:
+    """Whether a file is a zip, also one whose end is missing."""
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(_BEGINS)) == _BEGINS
+    except OSError:
+        return False
+    return begins or zipfile.is_zipfile(path)
+
+
 def _archive(path: Path, settings: Settings) -> Walk:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+    except zipfile.BadZipFile as error:
+        reason = "its table of contents cannot be read"
+        raise refusal(IDX_009, "damaged", file=path.name, reason=reason, where=path.name) from error
+    except (OSError, NotImplementedError) as error:
         raise refusal(IDX_009, reason=str(error), where=path.name) from error
     if not members:
         raise refusal(IDX_001, folder=path.name, where=str(path))

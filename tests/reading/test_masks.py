@@ -166,9 +166,27 @@ def test_a_broken_nifti_and_a_text_file_are_refused(tmp_path):
     assert refused(lambda: read_mask(path, GRID), InputError).code.id == "IDX-003"
     (tmp_path / "letter.txt").write_text("no mask " * 40)
     error = refused(lambda: read_mask(tmp_path / "letter.txt", GRID), InputError)
-    assert error.code.id == "IDX-004"
-    error = refused(lambda: read_mask(tmp_path / "gone.nii", GRID), InputError)
-    assert error.code.id == "IDX-002"
+    assert (error.code.id, error.what) == (
+        "IDX-004",
+        "letter.txt is no mask: it is neither NIfTI nor DICOM.",
+    )
+    error = refused(lambda: read_mask_file(tmp_path / "letter.txt"), InputError)
+    assert (error.code.id, error.what) == ("IDX-010", "letter.txt is no NIfTI mask.")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda path: read_mask(path, GRID),
+        lambda path: read_label_map(path, GRID, "netimg"),
+        read_mask_file,
+    ],
+)
+def test_a_mask_file_that_is_not_there_and_a_folder_have_their_own_words(tmp_path, call):
+    error = refused(lambda: call(tmp_path / "gone.nii"), InputError)
+    assert (error.code.id, error.what) == ("IDX-002", "The mask file gone.nii does not exist.")
+    error = refused(lambda: call(tmp_path), InputError)
+    assert (error.code.id, error.what) == ("IDX-002", f"{tmp_path.name} is no mask file.")
 
 
 def test_an_empty_liver_is_refused_and_empty_lesions_are_none(tmp_path):
@@ -191,6 +209,20 @@ def test_several_labels_are_several_lesions_and_one_label_is_taken_by_number(tmp
     assert int(one.voxels.sum()) == 1
     error = refused(lambda: read_mask(path, GRID, label="5"))
     assert (error.code.id, "present: 2, 7" in error.what) == ("MSK-003", True)
+
+
+def test_a_liver_among_several_labels_without_names_must_be_named(tmp_path):
+    labels = block().astype(np.uint8) * 2
+    labels[1, 1, 1] = 7
+    path = nifti(tmp_path / "labels.nii", labels)
+    error = refused(lambda: read_mask(path, GRID))
+    assert (error.code.id, error.exit_code) == ("MSK-003", 3)
+    assert "several labels without names (2, 7)" in error.what
+    assert "FILE:LABEL" in error.todo
+    assert "--mask FILE --label-map" in error.todo
+    assert np.array_equal(read_mask(path, GRID, label="2").voxels, block())
+    alone = nifti(tmp_path / "alone.nii", block().astype(np.uint8) * 9)
+    assert np.array_equal(read_mask(alone, GRID).voxels, block())
 
 
 def test_a_mask_file_on_its_own_grid_is_turned_to_z_y_x(tmp_path):

@@ -48,6 +48,25 @@ def test_an_empty_folder_and_a_missing_path_are_refused(tmp_path):
         assert caught.value.exit_code == 3
 
 
+def test_a_path_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(InputError, match=r"nothing does not exist\."):
+        walk(tmp_path / "nothing", SETTINGS)
+
+
+def test_a_zip_that_was_copied_incompletely_is_damaged(tmp_path):
+    whole = zipped(tmp_path / "whole.zip", {"a": os.urandom(4000), "b": b"b" * 4000})
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "cut.zip").write_bytes(whole.read_bytes()[:3000])
+    with pytest.raises(InputError) as caught:
+        walk(root / "cut.zip", SETTINGS)
+    assert caught.value.code.id == "IDX-009"
+    assert "The archive cut.zip is damaged" in caught.value.what
+    assert "Copy it again" in caught.value.todo
+    (item,) = walk(root, SETTINGS).set_aside
+    assert (item.path, item.code) == ("cut.zip", "IDX-009")
+
+
 def test_a_text_file_is_no_study(tmp_path):
     path = tmp_path / "letter.txt"
     path.write_text("dear colleague\n" * 50)

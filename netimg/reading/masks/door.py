@@ -12,12 +12,14 @@ import numpy as np
 from netimg.anatomy import LABEL_NAMES
 from netimg.errors import (
     IDX_002,
+    IDX_004,
     IDX_010,
     MSK_002,
     MSK_003,
     MSK_004,
     MSK_006,
     USE_001,
+    InputError,
     UsageError,
 )
 from netimg.reading.attributes import Attributes
@@ -79,9 +81,10 @@ def read_mask(
     Raises
     ------
     MaskError
-        MSK- codes: off the grid, not there, empty liver, overlapping lesions, unusable contours.
+        MSK- codes: off the grid, not there or one of several without a name (MSK-003), empty
+        liver, overlapping lesions, unusable contours.
     InputError
-        IDX-002, IDX-003, IDX-010 where the file is no mask.
+        IDX-002, IDX-003, IDX-004, IDX-010 where the file is no mask.
     """
     parts = _parts(Path(path), grid, frame_of_reference_uid, settings or Settings.shipped())
     taken = _taken(parts, want=want, label=label, name=Path(path).name)
@@ -117,6 +120,7 @@ def read_label_map(
         USE-001 for an unknown legend, name or code.
     """
     path, settings = Path(path), settings or Settings.shipped()
+    _check_file(path)
     if path.name.lower().endswith(_NIFTI):
         coded = _coded(nifti_labels(path, grid, settings), legend)
     else:
@@ -163,27 +167,36 @@ def read_mask_file(path: str | Path, *, settings: Settings | None = None) -> Lab
         IDX-002, IDX-003, IDX-010 where the file is no NIfTI mask.
     """
     path = Path(path)
-    if not path.is_file():
-        raise refusal(IDX_002, path=path.name, where=str(path))
+    _check_file(path)
     if not path.name.lower().endswith(_NIFTI):
-        raise refusal(IDX_010, file=path.name, kind="no NIfTI mask")
+        raise refusal(IDX_010, "no_nifti", file=path.name)
     labels, grid = nifti_on_own_grid(path, settings or Settings.shipped())
     return LabelMap(labels=labels, grid=grid)
 
 
 def _parts(path: Path, grid: Grid, frame_uid: str | None, settings: Settings) -> list[Part]:
-    if not path.is_file():
-        raise refusal(IDX_002, path=path.name, where=str(path))
+    _check_file(path)
     if path.name.lower().endswith(_NIFTI):
         return read_nifti(path, grid, settings)
     file = Found(path.name, path, None, path.stat().st_size)
     with content(file, settings) as data:
-        a = Attributes(scan(data, name=path.name, settings=settings), path.name)
+        try:
+            a = Attributes(scan(data, name=path.name, settings=settings), path.name)
+        except InputError as error:
+            if error.code is not IDX_004:
+                raise
+            raise refusal(IDX_004, "mask", file=path.name) from error
         sop_class = a.uid(0x00080016) or ""
         if sop_class not in (SEG, RTSTRUCT):
-            raise refusal(IDX_010, file=path.name, kind=kind_of(sop_class)[0])
+            raise refusal(IDX_010, "no_mask", file=path.name, kind=kind_of(sop_class)[0])
         _check_frame(a, frame_uid, sop_class)
         return read_seg(a, grid) if sop_class == SEG else read_rtstruct(a, grid, settings)
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        variant = "folder_mask" if path.exists() else "mask"
+        raise refusal(IDX_002, variant, path=path.name, where=str(path))
 
 
 def _check_frame(a: Attributes, wanted: str | None, sop_class: str) -> None:
@@ -200,8 +213,11 @@ def _taken(parts: Sequence[Part], *, want: str, label: str | None, name: str) ->
     """Parts that are meant: by the label a person gave, else by code, else by words."""
     if label is not None:
         return _labelled(parts, label, name)
-    unnamed = all(not part.name for part in parts)
-    if unnamed or len(parts) == 1:
+    if len(parts) <= 1:
+        return list(parts)
+    if all(not part.name for part in parts):
+        if want != "lesion":
+            raise refusal(MSK_003, "several", where=name, asked=want, present=_present(parts))
         return list(parts)
     rows = table("masks")
     if want not in ("liver", "lesion"):
@@ -235,8 +251,11 @@ def _labelled(parts: Sequence[Part], label: str, name: str) -> list[Part]:
 
 
 def _not_there(parts: Sequence[Part], asked: str, name: str) -> Exception:
-    present = ", ".join(map(str, parts)) or "nothing"
-    return refusal(MSK_003, where=name, asked=asked, present=present)
+    return refusal(MSK_003, where=name, asked=asked, present=_present(parts))
+
+
+def _present(parts: Sequence[Part]) -> str:
+    return ", ".join(map(str, parts)) or "nothing"
 
 
 def _one_label_each(parts: Sequence[Part], grid: Grid) -> LabelMap:
