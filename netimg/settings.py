@@ -23,7 +23,7 @@ from netimg.errors import CFG_001, CFG_002, CFG_003, CFG_004, SettingsError
 from netimg.resources import load_toml, shipped
 
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, ValidationError
 
 FILES = ("run.toml", "limits.toml", "segmentation.toml", "measurement.toml")
 """Shipped files that together are the settings."""
@@ -174,10 +174,17 @@ def _check(values: Mapping[str, Any], layer: str) -> None:
         key = ".".join(str(part) for part in error.absolute_path)
         raise SettingsError(
             CFG_003,
-            what=f"{key} = {values.get(key)!r}: {error.message}.",
+            what=f"{key} = {values.get(key)!r}: {_wanted(error)}.",
             where=layer,
             todo="Give a value of the kind and range that configs/schemas/settings-1.json states.",
         )
+
+
+def _wanted(error: ValidationError) -> str:
+    """What the schema wants; a pattern in the words of its description."""
+    if error.validator == "pattern" and isinstance(error.schema, Mapping):
+        return f"it must be {error.schema['description']}"
+    return error.message
 
 
 def _unknown(key: str, known: tuple[str, ...], layer: str) -> SettingsError:

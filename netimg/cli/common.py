@@ -5,70 +5,38 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from netimg.cli import checks
+from netimg.cli.options import option
 from netimg.cli.terminal import Terminal, configure_log
 from netimg.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, USE_001, UsageError
 
 _EVERY = "Every command"
 
-Quiet = Annotated[
-    bool,
-    typer.Option("-q", "--quiet", help="Only errors and the result.", rich_help_panel=_EVERY),
-]
+Quiet = Annotated[bool, option(_EVERY, "--quiet", "Only errors and the result.", short="-q")]
 Verbose = Annotated[
-    int,
-    typer.Option(
-        "-v",
-        "--verbose",
-        count=True,
-        help="Decisions and times; twice: debug.",
-        rich_help_panel=_EVERY,
-    ),
+    int, option(_EVERY, "--verbose", "Decisions and times; twice: debug.", short="-v", count=True)
 ]
-Json = Annotated[
-    bool,
-    typer.Option(
-        "--json", help="The result as one JSON document on stdout.", rich_help_panel=_EVERY
-    ),
-]
-Color = Annotated[
-    str,
-    typer.Option("--color", help="auto, always or never.", metavar="WHEN", rich_help_panel=_EVERY),
-]
+Json = Annotated[bool, option(_EVERY, "--json", "The result as one JSON document on stdout.")]
+Color = Annotated[str, option(_EVERY, "--color", "auto, always or never.", metavar="WHEN")]
 Log = Annotated[
     Path | None,
-    typer.Option(
-        "--log",
-        help="JSON lines at debug level, no identity.",
-        metavar="FILE",
-        rich_help_panel=_EVERY,
-    ),
+    option(_EVERY, "--log", "JSON lines at debug level, no identity.", metavar="FILE"),
 ]
 Config = Annotated[
     Path | None,
-    typer.Option(
-        "--config",
-        help="A settings file instead of the user's.",
-        metavar="FILE",
-        rich_help_panel=_EVERY,
-    ),
+    option(_EVERY, "--config", "A settings file instead of the user's.", metavar="FILE"),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set",
-        help="Any setting, TOML value; repeatable.",
-        metavar="KEY=VALUE",
-        rich_help_panel=_EVERY,
-    ),
+    option(_EVERY, "--set", "Any setting, TOML value; repeatable.", metavar="KEY=VALUE"),
 ]
-Debug = Annotated[
-    bool, typer.Option("--debug", help="Traceback of an unexpected error.", rich_help_panel=_EVERY)
-]
+Debug = Annotated[bool, option(_EVERY, "--debug", "Traceback of an unexpected error.")]
 
 _COMMON = {
     "quiet": (Quiet, False),
@@ -96,11 +64,19 @@ class Stopped(Exception):  # noqa: N818  # nothing went wrong
 
 
 def command(app: typer.Typer, name: str, **options: Any) -> Callable[..., Any]:  # noqa: ANN401  # passed on to typer
-    """Register a function ``f(terminal, ...)`` as a command, with the common options added."""
+    """Register a function ``f(terminal, ...)`` as a command, with the common options added.
+
+    A parameter whose type is a dataclass stands for a group of options: one per field.
+    """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(function, eval_str=True)
-        own = list(signature.parameters.values())[1:]
+        groups = {
+            p.name: p.annotation
+            for p in signature.parameters.values()
+            if is_dataclass(p.annotation) and p.annotation is not Terminal
+        }
+        own = [one for p in list(signature.parameters.values())[1:] for one in _spread(p)]
         common = [
             inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
             for key, (kind, default) in _COMMON.items()
@@ -110,6 +86,8 @@ def command(app: typer.Typer, name: str, **options: Any) -> Callable[..., Any]: 
         def call(**values: Any) -> Any:  # noqa: ANN401  # whatever the command takes and gives
             try:
                 terminal = _terminal({key: values.pop(key) for key in _COMMON})
+                for group, kind in groups.items():
+                    values[group] = kind(**{f.name: values.pop(f.name) for f in fields(kind)})
                 return function(terminal, **values)
             except KeyboardInterrupt as interrupt:
                 # typer would turn it into an exit status without a word.
@@ -125,14 +103,21 @@ def command(app: typer.Typer, name: str, **options: Any) -> Callable[..., Any]: 
     return register
 
 
+def _spread(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """The options a parameter stands for: the fields of a group, else itself."""
+    kind = parameter.annotation
+    if not is_dataclass(kind):
+        return [parameter]
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        parameter.replace(name=f.name, default=f.default, annotation=hints[f.name])
+        for f in fields(kind)
+    ]
+
+
 def _terminal(values: dict[str, Any]) -> Terminal:
     configure_log(values["log"], values["verbose"])
-    if values["color"] not in ("auto", "always", "never"):
-        raise UsageError(
-            USE_001,
-            what=f"--color {values['color']!r} is not auto, always or never.",
-            todo="Choose one of the three.",
-        )
+    checks.one_of("--color", values["color"], ("auto", "always", "never"))
     return Terminal(
         quiet=values["quiet"],
         verbose=values["verbose"],

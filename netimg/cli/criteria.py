@@ -23,9 +23,16 @@ def register(app: typer.Typer) -> None:
 
 def list_rules(
     terminal: Terminal,
-    profile: Annotated[str | None, typer.Option("--profile", metavar="P")] = None,
-    kind: Annotated[str | None, typer.Option("--kind", metavar="K")] = None,
-    scope: Annotated[str | None, typer.Option("--scope", metavar="S")] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="P", help="Rules of one profile.")
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", metavar="K", help="criterion, contraindication, caution or class."),
+    ] = None,
+    scope: Annotated[
+        str | None, typer.Option("--scope", metavar="S", help="patient, lesion or plan.")
+    ] = None,
 ) -> None:
     """List rules."""
     from netimg.assessment.catalogue import load_catalogue

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netimg.cli import options as opt
 from netimg.cli.common import command
+from netimg.cli.reading_options import Reading
 from netimg.cli.terminal import Terminal
 from netimg.errors import EXIT_NO
 
@@ -33,16 +33,21 @@ def inspect(
     check: Annotated[
         bool, typer.Option("--check", help="End with 1 if no CT could be used.")
     ] = False,
-    study: opt.StudyChoice = None,
-    ct: opt.Ct = None,
-    pet: opt.Pet = None,
+    reading: Reading = Reading(),  # noqa: B008  # frozen
 ) -> None:
     """Inspect one study."""
     from netimg.reading.studies import survey_study
     from netimg.reading.summary import inspect_tree
 
     settings = terminal.settings()
-    found = survey_study(path, study=study, ct=ct, pet=tuple(pet or ()), settings=settings)
+    found = survey_study(
+        path,
+        study=reading.study,
+        ct=reading.ct,
+        pet=tuple(reading.pet or ()),
+        overrides=reading.overrides(),
+        settings=settings,
+    )
     tree = inspect_tree(found, show_patient=show_patient, files=files)
     if terminal.json_wanted:
         terminal.document(tree)

@@ -35,7 +35,10 @@ def phantom(
         str | None,
         typer.Option("--spacing-mm", help="CT voxels z,y,x, as in 3,2,2.", metavar="Z,Y,X"),
     ] = None,
-    lesion_count: Annotated[int | None, typer.Option("--lesion-count", min=0)] = None,
+    lesion_count: Annotated[
+        int | None,
+        typer.Option("--lesion-count", min=0, help="Lesions to draw; default: as the preset says."),
+    ] = None,
     noise: Annotated[float, typer.Option("--noise", min=0.0, help="1 = as the preset says.")] = 1.0,
     followup: Annotated[
         bool, typer.Option("--followup", help="The same patient half a year later.")

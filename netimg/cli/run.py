@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netimg.cli import checks
 from netimg.cli import options as opt
 from netimg.cli.common import command
+from netimg.cli.mask_options import GivenMasks
+from netimg.cli.reading_options import Reading
 from netimg.cli.terminal import Terminal
-from netimg.errors import USE_001, UsageError
+from netimg.errors import USE_001, USE_002, UsageError
 
 if TYPE_CHECKING:
     from netimg.pipeline import Request
@@ -34,41 +38,17 @@ def run(
         Path, typer.Argument(help="Folder (any depth), zip or DICOM file.", show_default=False)
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Result folder.", rich_help_panel="Output")
-    ],
+        Path | None, opt.option("Output", "--output", "Result folder.", short="-o")
+    ] = None,
     outputs: opt.Outputs = None,
     overwrite: opt.Overwrite = False,
     privacy: opt.Privacy = None,
-    study: opt.StudyChoice = None,
-    ct: opt.Ct = None,
-    pet: opt.Pet = None,
-    phase: opt.Phase = None,
-    tracer: opt.Tracer = None,
+    reading: Reading = Reading(),  # noqa: B008  # frozen
     require: opt.Require = None,
-    weight_kg: opt.WeightKg = None,
-    height_cm: opt.HeightCm = None,
-    sex: opt.Sex = None,
-    dose_mbq: opt.DoseMbq = None,
-    residual_mbq: opt.ResidualMbq = None,
-    injected_at: opt.InjectedAt = None,
-    reference_at: opt.ReferenceAt = None,
-    half_life_s: opt.HalfLifeS = None,
-    injection: opt.Injection = None,
-    branching_corrected: opt.BranchingCorrected = False,
-    allow_intercept: opt.AllowIntercept = False,
-    suv_policy: opt.SuvPolicy = None,
-    liver_mask: opt.LiverMask = None,
-    lesion_mask: opt.LesionMask = None,
-    segments_mask: opt.SegmentsMask = None,
-    mask: opt.LabelMask = None,
-    label_map: opt.LabelMapName = None,
-    no_lesions: opt.NoLesions = False,
+    given: GivenMasks = GivenMasks(),  # noqa: B008  # frozen
     model: opt.Model = None,
     device: opt.Device = None,
-    explain_plan: Annotated[
-        bool,
-        typer.Option("--explain-plan", help="Print tiles, seconds and memory expected, and stop."),
-    ] = False,
+    explain_plan: opt.ExplainPlan = False,
     facts: opt.FactsFile = None,
     fact: opt.Fact = None,
     assessment_date: opt.AssessmentDate = None,
@@ -76,43 +56,23 @@ def run(
     threads: opt.Threads = None,
 ) -> None:
     """Run one study."""
-    from netimg.pipeline import MaskFile, Masks, Request
+    from netimg.pipeline import Request
     from netimg.pipeline import run as run_study
 
-    opt.check_masks(liver_mask, lesion_mask, mask, label_map, no_lesions)
+    if output is None and not explain_plan:
+        what = "Missing option '-o' / '--output'."
+        raise UsageError(USE_001, what=what, where="netimg run", todo="See netimg run --help.")
     request = Request(
         input=input,
-        output=output,
-        study=study,
-        ct=ct,
-        pets=tuple(pet or ()),
-        overrides=opt.overrides_of(
-            phase=phase,
-            tracer=tracer,
-            weight_kg=weight_kg,
-            height_cm=height_cm,
-            sex=sex,
-            dose_mbq=dose_mbq,
-            residual_mbq=residual_mbq,
-            injected_at=injected_at,
-            reference_at=reference_at,
-            half_life_s=half_life_s,
-            injection=injection,
-            branching_corrected=branching_corrected,
-            allow_intercept=allow_intercept,
-            suv_policy=suv_policy,
-        ),
-        masks=Masks(
-            liver=MaskFile.parse(liver_mask) if liver_mask else None,
-            lesions=tuple(MaskFile.parse(text) for text in lesion_mask or ()),
-            segments=MaskFile.parse(segments_mask) if segments_mask else None,
-            labels=MaskFile.parse(mask) if mask else None,
-            legend=label_map or "netimg",
-            no_lesions=no_lesions,
-        ),
+        output=output or Path(),
+        study=reading.study,
+        ct=reading.ct,
+        pets=tuple(reading.pet or ()),
+        overrides=reading.overrides(),
+        masks=given.masks(),
         facts=facts,
         fact_texts=tuple(fact or ()),
-        assessment_date=opt.date_of("--assessment-date", assessment_date),
+        assessment_date=checks.date_of("--assessment-date", assessment_date),
         require=opt.check_require(require),
         overwrite=overwrite,
         command=shlex.join(["netimg", *sys.argv[1:]]),
@@ -156,12 +116,26 @@ def _say_finished(terminal: Terminal, path: Path) -> None:
 
 def _explain_plan(terminal: Terminal, request: Request, settings: Settings) -> None:
     """Print what the model would do with the chosen CT."""
+    from netimg.pipeline import check_settings
     from netimg.reading import open_study
     from netimg.segmentation import explain_plan
 
-    study = open_study(request.input, study=request.study, ct=request.ct, settings=settings)
+    if request.masks.given:
+        what = "masks are given, so no network would run."
+        raise UsageError(USE_002, what=what, todo="Leave the masks or --explain-plan out.")
+    check_settings(settings)
+    study = open_study(
+        request.input,
+        study=request.study,
+        ct=request.ct,
+        overrides=request.overrides,
+        settings=settings,
+    )
     if study.ct is None:
         what = "there is no CT in this study, so no network would run."
         raise UsageError(USE_001, what=what, todo="Leave --explain-plan out.")
     plan = explain_plan(study.ct.load(), settings=settings)
-    terminal.result(plan.explain())
+    if terminal.json_wanted:
+        terminal.document({"schema": "netimg.plan/1"} | asdict(plan))
+    else:
+        terminal.result(plan.explain())

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from netimg.cli import checks
 from netimg.cli.common import command
 from netimg.cli.terminal import Terminal
 from netimg.errors import USE_001, UsageError
@@ -15,7 +16,8 @@ from netimg.errors import USE_001, UsageError
 def register(app: typer.Typer) -> None:
     """Add ``train`` to the application."""
     help_ = (
-        "Train a model from one config.\n\nnetimg train configs/training/liver-3mm.toml --hours 1"
+        "Train a model from one config.\n\n"
+        "netimg train configs/training/net-liver-ct-liver.toml --hours 1"
     )
     command(app, "train", help=help_)(train)
 
@@ -28,8 +30,12 @@ def train(
     resume: Annotated[
         Path | None, typer.Option("--resume", help="Folder of an earlier run.", metavar="RUN")
     ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda:N.")] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1)] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Processor threads; default: torch's.")
+    ] = None,
     hours: Annotated[
         float | None, typer.Option("--hours", min=0.0, help="Wall-clock budget.")
     ] = None,
@@ -51,6 +57,14 @@ def train(
     if recipe is None and (resume is None or prepare or check_data):
         what = "no config was given."
         raise UsageError(USE_001, what=what, todo="Name a config: netimg train CONFIG.")
+    checks.device(device)
+    if resume is not None and not (resume / "config.json").is_file():
+        raise UsageError(
+            USE_001,
+            what=f"{resume} is not the folder of an earlier run: it holds no config.json.",
+            where="--resume",
+            todo="Name a folder that netimg train wrote, as in runs/NAME.",
+        )
     changes = dict(terminal.changes or {})
     if recipe is not None and (check_data or prepare):
         action = training.check_data if check_data else training.prepare

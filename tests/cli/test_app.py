@@ -8,6 +8,7 @@ from netimg import errors
 from netimg.cli.app import app, call
 
 COMMANDS = ("run", "batch", "inspect", "phantom", "evaluate", "train", "models", "criteria")
+LABELS = ("--label-map", "netimg", "--mask")
 
 
 @pytest.fixture(autouse=True)
@@ -64,11 +65,30 @@ def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "x", "-o", "y", "--no-lesions", "--lesion-mask", "m"], "USE-002"),
         (["run", "x", "-o", "y", "--no-lesions"], "--liver-mask"),
         (["run", "x", "-o", "y", "--mask", "m"], "--label-map"),
+        (["run", "x", "-o", "y", "--label-map", "netimg"], "there is no --mask"),
+        (["run", "x", "-o", "y", *LABELS, "m:99"], "Leave :99 out"),
+        (["run", "x", "-o", "y", *LABELS, "m", "--segments-mask", "s"], "USE-002"),
+        (["run", "x", "-o", "y", "--segments-mask", "s:V"], "Leave :V out"),
+        (["run", "x", "-o", "y", "--tracer", "xx"], "dotatate_ga68, dotatoc_ga68"),
+        (["run", "x", "-o", "y", "--weight-kg", "-5"], "above 0"),
+        (["run", "x", "-o", "y", "--weight-kg", "nan"], "above 0"),
+        (["run", "x", "-o", "y", "--height-cm", "0"], "above 0"),
+        (["run", "x", "-o", "y", "--dose-mbq", "-1"], "above 0"),
+        (["run", "x", "-o", "y", "--residual-mbq", "-1"], "below 0"),
+        (["run", "x", "-o", "y", "--half-life-s", "0"], "above 0"),
+        (["inspect", "x", "--tracer", "xx"], "dotatate_ga68"),
+        (["inspect", "x", "--phase", "late"], "unenhanced, arterial, portal, delayed"),
         (["run", "x", "-o", "y", "--require", "luck"], "liver, pet, suv, segments, facts"),
         (["run", "x", "-o", "y", "--outputs", "html,+seg"], "mixes"),
         (["run", "x", "-o", "y", "--set", "segmentation.device"], "KEY=VALUE"),
         (["run", "x", "-o", "y", "--set", "segmentation.devise=cpu"], "segmentation.device"),
-        (["run", "x", "-o", "y", "--device", "gpu"], "gpu"),
+        (["run", "x", "-o", "y", "--device", "gpu"], "auto, cpu, cuda, cuda:N"),
+        (["batch", "x", "-o", "y", "--device", "cuda:x"], "auto, cpu, cuda, cuda:N"),
+        (["run", "x", "-o", "y", "--set", "segmentation.device=gpu"], "auto, cpu, cuda or cuda:N"),
+        (["train", "x.toml", "--device", "gpu"], "auto, cpu, cuda, cuda:N"),
+        (["train", "--resume", "no/such"], "runs/NAME"),
+        (["train", "no-such.toml"], "no-such.toml"),
+        (["run", "x", "--explain-plan", *LABELS, "m"], "no network would run"),
         (["phantom", "-o", "y", "--spacing-mm", "3,2"], "z,y,x"),
         (["train"], "netimg train CONFIG"),
         (["evaluate", "a", "b", "--labels", "liver"], "liver=1"),
@@ -83,8 +103,27 @@ def test_a_typing_error_ends_with_2_and_says_what_would_be_right(
     shown = capsys.readouterr()
     assert part in shown.err
     assert shown.err.startswith(("USE-00", "CFG-00"))
+    assert "^" not in shown.err
     assert "Traceback" not in shown.err
     assert shown.out == ""
+
+
+def test_a_model_that_is_not_there_is_refused_with_those_that_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call(["run", "x", "-o", "y", "--model", "no-such-net"]) == errors.MDL_001.exit_code
+    assert "net-liver-ct" in capsys.readouterr().err
+    assert call(["run", "x", "-o", "y", "--model", "xx"]) == errors.MDL_001.exit_code
+    assert "net-liver-ct" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_is_for(name: str) -> None:
+    import typer
+
+    command = typer.main.get_command(app).commands[name]
+    for one in getattr(command, "commands", {"": command}).values():
+        assert not [p.name for p in one.params if not getattr(p, "help", "")]
 
 
 def test_with_json_an_error_is_one_document_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
