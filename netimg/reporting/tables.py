@@ -184,7 +184,7 @@ def criteria_csv(result: StudyResult, label: str) -> str:
 
 
 def _verdict_row(verdict: Verdict, label: str) -> dict[str, Cell]:
-    nearest = deciding_comparison(verdict)
+    compared = deciding_comparison(verdict)
     return {
         "label": label,
         "kind": verdict.kind,
@@ -192,10 +192,10 @@ def _verdict_row(verdict: Verdict, label: str) -> dict[str, Cell]:
         "profile": verdict.profile,
         "scope": verdict.scope,
         "status": verdict.status.value,
-        "value": verdict.value,
-        "threshold": nearest.threshold if nearest else None,
-        "unit": nearest.unit if nearest else verdict.unit,
-        "distance": nearest.distance if nearest else None,
+        "value": compared.value if compared else verdict.value,
+        "threshold": compared.threshold if compared else None,
+        "unit": compared.unit if compared else verdict.unit,
+        "distance": compared.distance if compared else None,
         "certainty": verdict.certainty,
         "review": verdict.review,
         "reasons": tuple(str(reason) for reason in verdict.reasons),
@@ -211,10 +211,18 @@ def source_line(source: Mapping[str, str]) -> str:
 
 
 def deciding_comparison(verdict: Verdict) -> Comparison | None:
-    """The comparison nearest to its threshold, relative to the threshold's size; None without."""
-    measured = [c for c in verdict.comparisons if c.distance is not None]
+    """The one comparison that a row can show: of the rule's own value, else of any.
+
+    Among several the nearest to its threshold, relative to the threshold's size. None where
+    nothing was compared, and for a class: its label is no side of a comparison.
+    """
+    if verdict.kind == "class":
+        return None
+    own = [c for c in verdict.comparisons if (c.value, c.unit) == (verdict.value, verdict.unit)]
+    shown = own if own and verdict.value is not None else verdict.comparisons
+    measured = [c for c in shown if c.distance is not None]
     if not measured:
-        return verdict.comparisons[0] if verdict.comparisons else None
+        return shown[0] if shown else None
 
     def nearness(comparison: Comparison) -> float:
         size = comparison.threshold

@@ -112,6 +112,30 @@ def test_criteria_rows_carry_threshold_distance_and_options(shown):
     assert rows[-1]["reasons"] == "A;B"
 
 
+def test_value_threshold_and_distance_of_a_row_belong_to_one_comparison(shown):
+    def compare(fact, value, threshold, unit):
+        return Comparison(
+            fact=fact, op=">", value=value, threshold=threshold, unit=unit,
+            distance=value - threshold, status=Status.NOT_MET,
+        )  # fmt: skip
+
+    burden, ldh = (
+        compare("burden_pct", 4.878, 50.0, "%"), compare("labs.ldh", 198.0, 425.0, "U/L"),
+    )  # fmt: skip
+    combined = Verdict(
+        id="COMBO", profile="p", kind="contraindication", scope="patient", question="?",
+        status=Status.NOT_MET, value=4.878, unit="%", comparisons=(burden, ldh),
+    )  # fmt: skip
+    without = replace(combined, value=None, unit="")
+    given = replace(combined, id="CLASS", kind="class", value="G2", unit="")
+    judged = replace(shown.assessment, verdicts=(combined, without, given))
+    rows = rows_of(criteria_csv(replace(shown, assessment=judged), "x"))
+    told = [tuple(row[key] for key in ("value", "threshold", "unit", "distance")) for row in rows]
+    assert told == [
+        ("4.878", "50", "%", "-45.122"), ("198", "425", "U/L", "-227"), ("G2", "", "", ""),
+    ]  # fmt: skip
+
+
 def test_the_deciding_comparison_is_the_nearest_to_its_threshold():
     def compare(fact, distance, threshold):
         return Comparison(

@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from netimg.finding import Scope
 from netimg.reporting.html.first_screen import View, reasons
 from netimg.reporting.tables import source_line
+from netimg.reporting.verdict_rows import counted, is_lesion, verdict_rows
 from netimg.reporting.words import words
 from netimg.reporting.words.numbers import quantity
 from netimg.reporting.words.sentences import listed, name_text, value_text
+from netimg.resources import load_toml
 from netimg.verdict import Comparison, Status, Verdict
 
 if TYPE_CHECKING:
     from netimg.result import StudyResult
 
 _DASH = "–"
-_LESION = re.compile(r"L[1-9]\d*")
 _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
 _MOST_LINES = 8
 
 
 def criteria(result: StudyResult) -> View:
     """Every verdict with value, threshold, distance, source, certainty and what is missing."""
-    assessment = result.assessment
-    counts = {status.value: assessment.count(status) for status in Status}
-    groups = groupby(assessment.verdicts, key=_row_key)
+    verdicts = result.assessment.verdicts
     return {
-        "intro": words()["criteria"]["intro"].format(**counts),
-        "rows": [_row(list(verdicts)) for _, verdicts in groups],
+        "intro": words()["criteria"]["intro"].format(counts=counted(verdicts)),
+        "rows": [_row(row, result) for row in verdict_rows(verdicts)],
         "certainties": list(words()["certainty"].values()),
     }
 
 
-def _row_key(verdict: Verdict) -> tuple[str, str, str]:
-    """Lesions of one rule share a row; the patient and each plan have their own."""
-    scope = "lesions" if _LESION.fullmatch(verdict.scope) else verdict.scope
-    return (verdict.id, verdict.profile, scope)
-
-
-def _row(verdicts: list[Verdict]) -> View:
+def _row(verdicts: list[Verdict], result: StudyResult) -> View:
     phrases = words()["criteria"]
     first = verdicts[0]
     review = phrases["draft"]
@@ -54,7 +46,7 @@ def _row(verdicts: list[Verdict]) -> View:
         "question": first.question,
         "notes": _notes(verdicts),
         "answers": _answers(verdicts),
-        "lines": _lines(first) if len(verdicts) == 1 else [],
+        "lines": _levels(verdicts, result) or _lines(verdicts, result),
         "missing": reasons(missing),
         "certainty": first.certainty,
         "review": review,
@@ -67,7 +59,7 @@ def _notes(verdicts: list[Verdict]) -> list[str]:
     phrases = words()["criteria"]
     first = verdicts[0]
     notes = []
-    if _LESION.fullmatch(first.scope):
+    if is_lesion(first.scope):
         count = len(verdicts)
         scope = first.scope if count == 1 else phrases["lesions"].format(count=count)
         notes.append(phrases["for_scope"].format(scope=scope))
@@ -96,21 +88,81 @@ def _answer(verdict: Verdict) -> str:
     return str(words()["status"][verdict.status.value])
 
 
-def _lines(verdict: Verdict) -> list[View]:
+def _levels(verdicts: list[Verdict], result: StudyResult) -> list[View]:
+    """Of a score from SUVmax: the lesions' SUVmax by score, and the levels it is held against."""
+    facts = {c.fact for verdict in verdicts for c in verdict.comparisons}
+    regions: Mapping[str, str] = next((t for f, t in words()["levels"].items() if f in facts), {})
+    uptake: dict[str, list[float]] = {}
+    for verdict in verdicts:
+        found = result.findings.get("sstr_suv_max", Scope.LESION, verdict.scope)
+        if found is not None and found.number is not None:
+            uptake.setdefault(_answer(verdict), []).append(found.number)
+    means = {r: result.findings.get("sstr_suv_mean", Scope.REGION, r) for r in regions}
+    levels = [
+        regions[region].format(value=quantity(mean.number, mean.unit))
+        for region, mean in means.items()
+        if mean is not None and mean.number is not None
+    ]
+    if not regions or not uptake:
+        return []
+    name = words()["lesions"]["suv_max"]
+    values = [(f"{name}, {answer}", _span(numbers)) for answer, numbers in uptake.items()]
+    count = max(len(values), len(levels))
+    values += [("", "")] * (count - len(values))
+    levels += [""] * (count - len(levels))
+    return [
+        {"name": label, "value": value, "threshold": level, "distance": ""}
+        for (label, value), level in zip(values, levels, strict=True)
+    ]
+
+
+def _span(numbers: list[float]) -> str:
+    """Lowest and highest of several SUVs."""
+    ends = dict.fromkeys(quantity(n, "g/mL") for n in (min(numbers), max(numbers)))
+    return _DASH.join(ends)
+
+
+def _lines(verdicts: list[Verdict], result: StudyResult) -> list[View]:
     """What was compared with what; the value alone where nothing was compared."""
-    compared = [c for c in _distinct(verdict.comparisons) if _tells(c)][:_MOST_LINES]
-    if not compared:
-        shown = "" if verdict.kind == "class" else value_text(verdict.value, verdict.unit)
-        return [{"name": "", "value": shown or _DASH, "threshold": _DASH, "distance": _DASH}]
+    lines = [line for verdict in verdicts for line in _compared(verdict, result)]
+    if lines:
+        return lines[:_MOST_LINES]
+    first = verdicts[0]
+    shown = "" if first.kind == "class" else value_text(first.value, first.unit)
+    return [{"name": "", "value": shown or _DASH, "threshold": _DASH, "distance": _DASH}]
+
+
+def _compared(verdict: Verdict, result: StudyResult) -> list[View]:
+    compared = [c for c in _distinct(verdict.comparisons) if _tells(c)]
     return [
         {
-            "name": name_text(c.fact) if len(compared) > 1 else "",
+            "name": _line_name(c, verdict, result, alone=len(compared) == 1),
             "value": value_text(c.value, c.unit, c.threshold) or _DASH,
             "threshold": _threshold(c),
             "distance": _distance(c),
         }
         for c in compared
     ]
+
+
+def _line_name(
+    comparison: Comparison, verdict: Verdict, result: StudyResult, *, alone: bool
+) -> str:
+    """What a line compares, and for whom its limit holds; nothing where the row says it."""
+    lesion = f"{verdict.scope} " if is_lesion(verdict.scope) else ""
+    own = verdict.value is None or comparison.value == verdict.value
+    if alone and own:
+        return lesion.strip()
+    limits = words()["limits"].get(comparison.fact, {})
+    changed = result.assessment.operator_differences
+    shipped = load_toml("configs", "profiles", "op.toml")["op"] if limits else {}
+    whose = [
+        text
+        for key, text in limits.items()
+        if changed.get(key, shipped.get(key)) == comparison.threshold
+    ]
+    name = name_text(comparison.fact)
+    return lesion + (f"{name} ({'; '.join(whose)})" if whose else name)
 
 
 def _tells(comparison: Comparison) -> bool:

@@ -86,10 +86,10 @@ def _lesion(
 
 
 def _status(lesion: Lesion, result: StudyResult) -> str:
-    """Status of a lesion; what no model proposed was given."""
+    """Status of a lesion; what was accepted without a model was given."""
     origin = result.anatomy.origins.get("lesions") if result.anatomy else None
-    proposed = lesion.status is LesionStatus.PROPOSED
-    return "given" if proposed and origin and origin.kind != "model" else lesion.status.value
+    accepted = lesion.status is LesionStatus.ACCEPTED
+    return "given" if accepted and origin and origin.kind != "model" else lesion.status.value
 
 
 def _cell(finding: Finding | None) -> View:

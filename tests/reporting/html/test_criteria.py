@@ -2,7 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from netimg.finding import Finding, Findings, Scope
 from netimg.reporting.html.criteria import criteria
+from netimg.reporting.verdict_rows import counted
 from netimg.verdict import Comparison, Reason, Status, Verdict
 from tests.make import result as make
 
@@ -44,7 +46,62 @@ def test_all_lesions_of_a_rule_share_one_row():
     assert [(a["text"], a["scopes"]) for a in row["answers"]] == [
         ("4", "L1 and L2"), ("3", "L3"), ("cannot be judged", "L4"),
     ]  # fmt: skip
-    assert row["missing"] == "L4 cannot be assessed"
+    assert row["missing"] == "cannot be assessed: L4"
+
+
+def test_a_score_from_uptake_shows_the_uptake_and_the_levels_it_is_held_against():
+    result = make.result()
+    means = (("blood_pool", 1.25), ("liver_reference", 5.0), ("spleen", 16.9))
+    regions = tuple(
+        Finding(name="sstr_suv_mean", value=mean, unit="g/mL", scope=Scope.REGION, id=region)
+        for region, mean in means
+    )
+    others = tuple(f for f in result.findings if f.scope is not Scope.REGION)
+    verdicts = tuple(
+        verdict(
+            id="MKRENNING", kind="class", scope=f"L{n}", value="4",
+            comparisons=(compare("lesion.krenning", 4, 4.0, "1", "=="),),
+        )
+        for n in (1, 2)
+    )  # fmt: skip
+    judged = replace(result.assessment, verdicts=verdicts)
+    known = replace(result, assessment=judged, findings=Findings(items=(*others, *regions)))
+    (row,) = criteria(known)["rows"]
+    assert [line["value"] for line in row["lines"]] == ["10.0–20.0", "", ""]
+    assert row["lines"][0]["name"] == "SUVmax, 4"
+    assert [line["threshold"] for line in row["lines"]] == ["blood 1.2", "liver 5.0", "spleen 16.9"]
+
+
+def test_limits_of_one_value_say_for_whom_they_hold():
+    limits = (20.0, 30.0, 40.0)
+    row = verdict(
+        status=Status.UNKNOWN, scope="plan a", value=25.0, unit="%",
+        comparisons=tuple(compare("plan.sflr_pct", 25.0, limit, "%") for limit in limits),
+    )  # fmt: skip
+    (shown,) = rows_of(row)
+    assert [line["name"] for line in shown["lines"]] == [
+        "standardised remnant (normal liver)",
+        "standardised remnant (after chemotherapy)",
+        "standardised remnant (fibrosis, cirrhosis)",
+    ]
+
+
+def test_a_value_that_is_not_the_rules_own_is_named():
+    other = compare("labs.ldh", 198.0, 425.0, "U/L", ">")
+    (row,) = rows_of(verdict(value=4.9, unit="%", comparisons=(other,)))
+    assert row["lines"][0]["name"] == "LDH"
+
+
+def test_the_counts_above_the_table_are_those_of_its_rows():
+    scores = [verdict(id="K", kind="class", scope=f"L{n}", value="4") for n in (1, 2, 3)]
+    mixed = [
+        verdict(id="S", scope="L1"), verdict(id="S", scope="L2", status=Status.NOT_MET)
+    ]  # fmt: skip
+    verdicts = (*scores, *mixed, verdict(id="A"), verdict(id="B", status=Status.UNKNOWN))
+    assert counted(verdicts) == (
+        "1 class given, 1 met, 1 not the same for all lesions, 1 cannot be judged"
+    )
+    assert len(rows_of(*verdicts)) == 4
 
 
 def test_patient_and_plans_keep_rows_of_their_own():

@@ -33,7 +33,7 @@ def test_names_are_written_as_people_write_them(stored, shown):
 def test_a_missing_number_says_why():
     unknown = Finding(name="liver_volume_ml", value=None, unit="mL", reason="missing_input:liver")
     tile = tiles_of(with_findings(make.pet_only(), unknown))["Liver"]
-    assert (tile["value"], tile["detail"]) == ("–", "a liver mask is missing")
+    assert (tile["value"], tile["detail"]) == ("–", "missing: a liver mask")
 
 
 def test_a_bound_is_named():

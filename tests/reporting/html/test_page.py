@@ -112,7 +112,7 @@ def test_values_near_a_threshold_show_their_side(page):
 
 def test_what_is_missing_is_said_in_words(page):
     assert "cannot be judged" in page.text
-    assert "body weight is missing" in page.text
+    assert "missing: body weight" in page.text
 
 
 def test_every_table_heading_has_a_scope_and_every_picture_words(page):

@@ -28,7 +28,7 @@ def test_every_reason_code_has_a_phrase():
         "not_classifiable",
     )  # fmt: skip
     assert set(codes) | {"other"} == set(words()["reasons"])
-    assert reason_text(Reason("missing_input", "labs.albumin")) == "albumin is missing"
+    assert reason_text(Reason("missing_input", "labs.albumin")) == "missing: albumin"
     assert reason_text(Reason("new_code", "x")) == "new_code: x"
 
 
