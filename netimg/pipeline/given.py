@@ -34,9 +34,7 @@ def given_anatomy(study: Study, masks: Masks, *, settings: Settings) -> Anatomy:
     )
 
 
-def _anatomy_on(
-    series: Series, masks: Masks, context: SegContext, settings: Settings
-) -> Anatomy:
+def _anatomy_on(series: Series, masks: Masks, context: SegContext, settings: Settings) -> Anatomy:
     from netimg.anatomy import Origin
     from netimg.reading.masks import read_label_map, read_mask
     from netimg.segmentation.given import anatomy_from_masks, join_lesions

@@ -34,6 +34,7 @@ SEGMENTS = (*SEGMENT_CODES, 141, 142)
 LIVER_CODES = (1, 2, *SEGMENTS, 61, 62, 63, 65)
 """Label codes that together are the liver."""
 
+
 def anatomy_from_masks(
     grid: Grid,
     *,

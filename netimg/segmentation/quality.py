@@ -121,16 +121,23 @@ def liver_cut(
             if present:
                 border += float(np.count_nonzero(liver.take(index, axis=axis))) * mm2 / 100
     if hu is not None:
-        empty = hu < limits["padding_hu"]
-        for axis, mm2 in faces:
-            touching = np.diff(empty.astype(np.int8), axis=axis) != 0
-            inside = liver.take(range(1, liver.shape[axis]), axis=axis) | liver.take(
-                range(liver.shape[axis] - 1), axis=axis
-            )
-            border += float(np.count_nonzero(touching & inside)) * mm2 / 100
+        border += _at_padding_cm2(drawn, hu < limits["padding_hu"])
     if border > limits["cut_cm2_sides"]:
         flags.append(_cut("side of the scan", border, limits["cut_cm2_sides"]))
     return flags
+
+
+def _at_padding_cm2(drawn: Drawn, empty: MaskZYX) -> float:
+    """Area of the liver's faces towards the sides that lie between scan and padding."""
+    z, y, x = drawn.grid.spacing_mm
+    liver, found = drawn.liver, 0.0
+    for axis, mm2 in ((1, z * x), (2, z * y)):
+        touching = np.diff(empty.astype(np.int8), axis=axis) != 0
+        inside = liver.take(range(1, liver.shape[axis]), axis=axis) | liver.take(
+            range(liver.shape[axis] - 1), axis=axis
+        )
+        found += float(np.count_nonzero(touching & inside)) * mm2 / 100
+    return found
 
 
 def _cut(where: str, cm2: float, limit: float) -> Flag:
@@ -144,7 +151,9 @@ def _cut(where: str, cm2: float, limit: float) -> Flag:
     )
 
 
-def implausible_volume(drawn: Drawn, context: SegContext, limits: Mapping[str, float]) -> list[Flag]:
+def implausible_volume(
+    drawn: Drawn, context: SegContext, limits: Mapping[str, float]
+) -> list[Flag]:
     """Functional liver against what the body size lets expect, or against plain limits."""
     tumour_ml = float(np.count_nonzero(drawn.lesions)) * drawn.grid.voxel_ml
     functional_ml = drawn.liver_ml - tumour_ml
