@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import cc3d
 import numpy as np
 
-from netimg.lesion import Lesion
+from netimg.lesion import Lesion, LesionStatus
 from netimg.volume import LabelMap, Mask, Volume
 
 if TYPE_CHECKING:
@@ -167,15 +167,20 @@ class Anatomy:
 
         A lesion mask, or a label map with the single label 1, is split into 26-connected
         components; in a label map with several labels each label is one lesion. Components below
-        `MIN_LESION_ML` are counted as ignored. Numbers follow volume (largest first), then z, y, x
-        of the centroid in LPS, rounded to 0.1 mm. Lesion voxels count as liver. ``liver`` may be
-        None where only lesions were drawn, ``lesions`` None where nobody looked for them.
+        `MIN_LESION_ML` are counted as ignored. What a person or a file gave is accepted, what a
+        model found is proposed. Numbers follow volume (largest first), then z, y, x of the centroid
+        in LPS, rounded to 0.1 mm. Lesion voxels count as liver. ``liver`` may be None where only
+        lesions were drawn, ``lesions`` None where nobody looked for them.
         """
         if liver is None and lesions is None:
             msg = "an Anatomy needs a liver or lesions"
             raise ValueError(msg)
         grid = lesions.grid if liver is None and lesions is not None else liver.grid  # type: ignore[union-attr]  # one of both is there
         whole = np.zeros(grid.shape, dtype=bool) if liver is None else liver.voxels
+        given = Origin(kind="person", name="given masks")
+        drawn = {"liver": liver, "lesions": lesions, "segments": segments, "organs": organs}
+        if origins is None:
+            origins = {part: given for part, mask in drawn.items() if mask is not None}
         parts: LabelZYX = np.zeros(grid.shape, dtype=np.uint16)
         numbered: tuple[Lesion, ...] = ()
         ignored = (0, 0.0)
@@ -184,11 +189,8 @@ class Anatomy:
                 msg = "liver and lesions lie on different grids"
                 raise ValueError(msg)
             parts, ignored = _numbered(lesions)
-            numbered = _lesions(parts, grid, lesion_probability)
+            numbered = _lesions(parts, grid, lesion_probability, _status_of(origins.get("lesions")))
             whole = whole | (parts > 0)
-        given = Origin(kind="person", name="given masks")
-        drawn = {"liver": liver, "lesions": lesions, "segments": segments, "organs": organs}
-        named = {part: given for part, mask in drawn.items() if mask is not None}
         return cls(
             liver=Mask(voxels=whole, grid=grid),
             lesion_labels=LabelMap(labels=parts, grid=grid),
@@ -196,7 +198,7 @@ class Anatomy:
             segments=segments,
             organs=organs,
             lesion_probability=lesion_probability,
-            origins=named if origins is None else origins,
+            origins=origins,
             flags=flags,
             ignored_count=ignored[0],
             ignored_ml=ignored[1],
@@ -250,7 +252,15 @@ def _box(labels: NDArray[Any]) -> tuple[slice, slice, slice]:
     return box[0], box[1], box[2]
 
 
-def _lesions(labels: LabelZYX, grid: Grid, probability: Volume | None) -> tuple[Lesion, ...]:
+def _status_of(origin: Origin | None) -> LesionStatus:
+    """Accepted where a person stands behind the mask, else proposed."""
+    given = origin is not None and origin.kind in ("person", "file")
+    return LesionStatus.ACCEPTED if given else LesionStatus.PROPOSED
+
+
+def _lesions(
+    labels: LabelZYX, grid: Grid, probability: Volume | None, status: LesionStatus
+) -> tuple[Lesion, ...]:
     """Lesion nouns of a numbered label map, with content-derived tracking UIDs."""
     count = int(labels.max()) if labels.size else 0
     flat = np.flatnonzero(labels)
@@ -262,7 +272,12 @@ def _lesions(labels: LabelZYX, grid: Grid, probability: Volume | None) -> tuple[
         digest = hashlib.sha256(repr(grid.affine_lps.round(3).tolist()).encode() + voxels)
         uid = uuid.uuid5(_NAMESPACE, digest.hexdigest())
         lesions.append(
-            Lesion(number=number, tracking_uid=f"2.25.{uid.int}", confidence=means.get(number))
+            Lesion(
+                number=number,
+                tracking_uid=f"2.25.{uid.int}",
+                status=status,
+                confidence=means.get(number),
+            )
         )
     return tuple(lesions)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from netimg.anatomy import MIN_LESION_ML, Anatomy
+from netimg.anatomy import MIN_LESION_ML, Anatomy, Origin
 from netimg.geometry import Grid
 from netimg.lesion import Lesion
 from netimg.volume import LabelMap, Mask, Quantity, Volume
@@ -112,3 +112,14 @@ def test_what_nobody_looked_for_is_not_the_same_as_none_found() -> None:
     assert lesions_alone.liver.volume_ml == pytest.approx(lesions_alone.lesion(1).volume_ml)
     with pytest.raises(ValueError, match="a liver or lesions"):
         Anatomy.from_masks(None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("person", "accepted"), ("file", "accepted"), ("model", "proposed")]
+)
+def test_what_a_person_gave_is_accepted_and_what_a_model_found_is_proposed(
+    kind: str, status: str
+) -> None:
+    origins = {"lesions": Origin(kind=kind, name="x")}
+    found = Anatomy.from_masks(None, _mask(SMALL, LARGE), origins=origins)
+    assert [lesion.status.value for lesion in found.lesions] == [status] * 2
