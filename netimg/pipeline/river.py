@@ -98,7 +98,7 @@ def find_anatomy(
     except NetimgError as error:
         if error.code not in (SEG_105, SEG_109) or not study.pets:
             raise
-        return None, (_no_liver(error),)
+        return None, (_no_liver(error, study.ct.number),)
     return body, ()
 
 
@@ -139,11 +139,12 @@ def judge(
     return StudyResult(**fields_of(done))
 
 
-def _no_liver(error: NetimgError) -> Flag:
+def _no_liver(error: NetimgError, series: int) -> Flag:
     """The framed line of a PET-only result."""
     return Flag(
         code=error.code.id,
         severity=Severity.HIGH,
-        sentence=f"{error.code.title[0].upper()}{error.code.title[1:]}: {error.what}",
+        sentence=f"No liver was found on this CT (series {series}): {error.what} The PET is "
+        "measured alone.",
         touches=("liver_volume_ml", "tumour_volume_ml", "burden_pct", "lesion_count"),
     )

@@ -207,17 +207,18 @@ class Passes:
         self.seen.log.append(f"{stage.name}: liver of {found:.0f} mL")
         if found < wanted:
             raise self._no_liver(
-                stage, what=f"{found:.0f} mL of liver were found, {wanted:.0f} mL are needed."
+                stage, what=f"only {found:.0f} mL looked like liver, {wanted:.0f} mL are needed."
             )
         agreement = self._second_look(stage, source)
         if agreement is None:
             return
         self.seen.log.append(f"{stage.name}: two looks agree to Dice {agreement:.3f}")
         if agreement < self.locate["agreement_min"]:
-            what = (
-                f"{found:.0f} mL were taken for liver, but a look with tiles of another size "
-                f"agrees only to Dice {agreement:.2f} ({self.locate['agreement_min']:g} is needed)."
+            log.info(
+                "liver did not hold in tiles of another size",
+                extra={"dice": agreement, "needed": self.locate["agreement_min"]},
             )
+            what = f"what looked like liver ({found:.0f} mL) did not hold in a second look."
             raise self._no_liver(stage, what=what)
 
     def _no_liver(self, stage: Stage, *, what: str) -> NothingUsable:

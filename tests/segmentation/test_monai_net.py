@@ -1,9 +1,11 @@
 """The engine on a network that is known by construction: what is bright is liver."""
 
+import re
 from itertools import permutations, product
 
 import numpy as np
 import pytest
+import torch  # noqa: TID253  # the tests run networks
 
 from netimg.errors import ModelError, NothingUsable, ResourceError
 from netimg.geometry import AXIAL, Grid
@@ -19,7 +21,6 @@ from netimg.volume import Quantity, Volume
 from tests.make import arrays, segmenter
 from tests.segmentation.conftest import CENTRE_LPS_MM, LIVER_SEMI_MM
 
-torch = pytest.importorskip("torch")
 CPU = Device(name="cpu", dtype="float32", reason="test")
 
 
@@ -292,7 +293,7 @@ def test_progress_ends_at_its_total(net, model_folder, liver_ct):
     assert heard == sorted(heard)
 
 
-def test_two_looks_that_disagree_are_no_liver(tmp_path, limits, liver_ct):
+def test_two_looks_that_disagree_are_no_liver(tmp_path, limits, liver_ct, caplog):
     # A fixed tile is mostly padding here: the network, which measures brightness against its
     # tile, sees more liver in it than in one that fits.
     fixed = segmenter.stage_tree(patch=[80, 80, 80], fixed_patch=True)
@@ -307,7 +308,11 @@ def test_two_looks_that_disagree_are_no_liver(tmp_path, limits, liver_ct):
     agreement = float(line.rpartition(" ")[2])
     assert 0 < agreement < 1
     assert seen(agreement - 0.001).liver.any()
-    with pytest.raises(NothingUsable) as caught:
+    with caplog.at_level("INFO"), pytest.raises(NothingUsable) as caught:
         seen(agreement + 0.001)
     assert caught.value.code.id == "SEG-109"
-    assert f"Dice {agreement:.2f}" in caught.value.what
+    assert re.fullmatch(
+        r"what looked like liver \(\d+ mL\) did not hold in a second look\.", caught.value.what
+    )
+    told = next(record for record in caplog.records if "did not hold" in record.message)
+    assert told.dice == pytest.approx(agreement, abs=0.0006)  # the log rounds
