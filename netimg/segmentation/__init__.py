@@ -48,7 +48,7 @@ def segment(
     Raises
     ------
     ModelError
-        MDL-001 to MDL-008 of the card and its weights; SEG-101 to SEG-104 (`ContractError`) where
+        MDL-001 to MDL-008 of the card and its weights; SEG-101 to SEG-103 (`ContractError`) where
         the image is outside the card; SEG-108 where a network's numbers are not finite.
     NothingUsable
         SEG-105 no abdomen in view, SEG-109 no liver found.

@@ -144,7 +144,7 @@ class Segmenter(Protocol):
         Raises
         ------
         NetimgError
-            `netimg.errors.ContractError` with SEG-101 to SEG-104 where the image is outside the
+            `netimg.errors.ContractError` with SEG-101 to SEG-103 where the image is outside the
             card; `netimg.errors.NothingUsable` with SEG-105 where it shows no abdomen.
         """
 

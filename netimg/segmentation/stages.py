@@ -128,11 +128,6 @@ class Stage:
     mb_per_mvoxel: float | None = None
     golden: tuple[float, float] | None = None
 
-    @property
-    def channels_out(self) -> int:
-        """Channels of the network's output."""
-        return max(output.channel for output in self.outputs) + 1
-
     def output(self, code: int) -> Output | None:
         """Output of a label code, if the stage gives it."""
         return next((o for o in self.outputs if o.code == code), None)
