@@ -1,6 +1,7 @@
 """Devices: asked for and absent is refused, auto never is, and precision follows the processor."""
 
 import pytest
+import torch  # noqa: TID253  # the tests run networks
 
 from netimg.errors import ResourceError
 from netimg.segmentation import device
@@ -11,8 +12,6 @@ from netimg.segmentation.device import (
     has_bfloat16,
     is_out_of_memory,
 )
-
-torch = pytest.importorskip("torch")
 
 no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 

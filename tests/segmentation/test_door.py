@@ -22,7 +22,6 @@ from netimg.volume import Quantity, Volume
 from tests.make import arrays, segmenter
 from tests.segmentation.conftest import CENTRE_LPS_MM, LIVER_SEMI_MM
 
-pytest.importorskip("torch")
 PORTAL = SegContext(phase=Phase.PORTAL)
 
 

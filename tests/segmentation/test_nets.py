@@ -1,11 +1,10 @@
 """Networks are built by name, from a closed list, and do what their card says."""
 
 import pytest
+import torch  # noqa: TID253  # the tests run networks
 
 from netimg.errors import ModelError
 from netimg.segmentation.nets import build_network
-
-torch = pytest.importorskip("torch")
 
 LIVER = {"pool": 3, "residual": False, "flat_bottom": False}
 LESION = {"pool": 2, "residual": True, "flat_bottom": True}

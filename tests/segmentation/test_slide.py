@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import torch  # noqa: TID253  # the tests run networks
 
 from netimg.segmentation.slide import fitted, lay, slide, starts, tiles, weights
-
-torch = pytest.importorskip("torch")
 
 PATCH = (8, 12, 12)
 

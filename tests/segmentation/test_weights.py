@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch  # noqa: TID253  # the tests run networks
 
 from netimg.errors import ModelError
 from netimg.segmentation.nets import build_network
 from netimg.segmentation.weights import canonical, fill, load_weights, save_weights, sha256
-
-torch = pytest.importorskip("torch")
 
 DYN = {
     "spatial_dims": 3, "in_channels": 1, "out_channels": 2, "kernel_size": [3, 3, 3, 3, 3],
