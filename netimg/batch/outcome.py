@@ -25,7 +25,12 @@ class State(Enum):
     DONE = "done"
     FAILED = "failed"
     SKIPPED = "skipped"
-    """Finished before, with the same input and configuration."""
+    """Finished before, with the same input and configuration: kept and listed as ``done``."""
+
+    @property
+    def kept(self) -> str:
+        """The word that files hold: it says what a study has, not what a call did."""
+        return State.DONE.value if self is State.SKIPPED else self.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +73,8 @@ class Outcome:
         return replace(self, seconds=round(seconds, 3), host=host, finished_at=now)
 
     def as_row(self) -> dict[str, Cell]:
-        """Return the fields as plain values, the state as its word."""
-        return asdict(self) | {"state": self.state.value}
+        """Return the fields as plain values, the state as the word that files hold."""
+        return asdict(self) | {"state": self.state.kept}
 
     def without_identity(self) -> Outcome:
         """Return it without paths, host and names of files, for privacy mode.

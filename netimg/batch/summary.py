@@ -39,7 +39,7 @@ class Tables:
         self._rows[outcome.label] = summary_row(
             self._document(outcome, "results.json"),
             self._document(outcome, "manifest.json"),
-            status=outcome.state.value,
+            status=outcome.state.kept,
             outcome=outcome.as_row(),
         )
         if outcome.state is State.FAILED:
@@ -101,7 +101,7 @@ def write_document(
 
 def _study(outcome: Outcome, key: str | None) -> dict[str, object]:
     """One study of ``batch.json``: the four parts of the refusal where it failed."""
-    entry: dict[str, object] = {"status": outcome.state.value, "seconds": outcome.seconds}
+    entry: dict[str, object] = {"status": outcome.state.kept, "seconds": outcome.seconds}
     if key is not None:
         entry = {"key": key} | entry
     if outcome.state is State.FAILED:

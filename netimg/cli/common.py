@@ -71,7 +71,7 @@ def command(app: typer.Typer, name: str, **options: Any) -> Callable[..., Any]: 
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(function, eval_str=True)
-        groups = {
+        groups: dict[str, Any] = {
             p.name: p.annotation
             for p in signature.parameters.values()
             if is_dataclass(p.annotation) and p.annotation is not Terminal

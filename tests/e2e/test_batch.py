@@ -56,7 +56,7 @@ def test_the_next_call_skips_and_its_document_is_one(
     assert shown.err == ""
     document = json.loads(shown.out)
     assert document["schema"] == "netimg.batch/1"
-    assert document["counts"] == {"failed": 1, "skipped": 2}
+    assert document["counts"] == {"done": 2, "failed": 1}
     assert document == json.loads((Path(words[3]) / "batch.json").read_text("utf-8"))
 
 
