@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from netimg.errors import RUN_005, NothingUsable
-from netimg.flag import Severity
 from netimg.pipeline.clock import Clock
 from netimg.pipeline.facts import dated, load_facts
 from netimg.pipeline.provenance import card_of, manifest_of, model_name, now, peak_memory_mb
 from netimg.pipeline.request import Outcome, Request
+from netimg.pipeline.required import check_found, check_read
 from netimg.pipeline.river import find_anatomy, judge
 from netimg.progress import Progress, silent
 from netimg.settings import Settings
-
-if TYPE_CHECKING:
-    from netimg import result
 
 
 def run(request: Request, settings: Settings, progress: Progress = silent) -> Outcome:
@@ -48,14 +43,15 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
         progress=progress,
     )
     facts = dated(typed, study)
+    check_read(request.require, study, facts)
     manifest = manifest_of(study, request, facts, settings)
     if holds(request.output, manifest):
         return Outcome(path=request.output, result=None)
     check_target(request.output, overwrite=request.overwrite)
     held = [series.load() for series in (study.ct, *study.pets) if series]  # decoded once
     anatomy, flags = find_anatomy(study, masks=request.masks, settings=settings, clock=clock)
+    check_found(request.require, study, anatomy, flags)
     done = judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)
-    _check_required(request.require, done)
     stages = clock.seconds()  # the manifest ends before the report does
     clock.stage("report")
     manifest = replace(
@@ -92,24 +88,3 @@ def check_settings(settings: Settings) -> None:
     load_catalogue(settings).of_profiles(settings["criteria.profiles"])
     if settings["segmentation.model"] != Settings.shipped()["segmentation.model"]:
         card_of(settings)
-
-
-def _check_required(parts: tuple[str, ...], done: result.StudyResult) -> None:
-    """End with 4 if a part that ``--require`` names could not be had."""
-    body = done.anatomy
-    have = {
-        "liver": body is not None and body.has_liver,
-        "pet": bool(done.study.pets),
-        "suv": any(s.suv is not None and s.suv.possible for s in done.study.pets),
-        "segments": body is not None and body.segments is not None,
-        "facts": done.facts is not None,
-    }
-    for part in parts:
-        if not have[part]:
-            why = "; ".join(f.sentence for f in done.flags if f.severity is Severity.HIGH)
-            raise NothingUsable(
-                RUN_005,
-                what=f"{part} was required and could not be had. {why}".strip(),
-                where=f"--require {part}",
-                todo="Leave the option out to get the rest of the result.",
-            )

@@ -211,7 +211,33 @@ def test_a_pet_without_weight_is_measured_without_suv_and_says_why(
         [*words[:3], str(tmp_path / "b"), *TRUE_MASKS, "--require", "suv"], capsys
     )
     assert (status, said[:7]) == (4, "RUN-005")
+    assert "SUV-001" in said
+    assert "--weight-kg" in said
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "words", "why"),
+    [
+        ("pet", TRUE_MASKS, "No PET series could be read"),
+        ("suv", TRUE_MASKS, "No PET series could be read"),
+        ("facts", TRUE_MASKS, "--facts"),
+        ("liver", TRUE_MASKS[4:], "hold no liver"),
+        ("segments", TRUE_MASKS[4:], "hold no liver"),
+    ],
+)
+def test_a_required_part_that_cannot_be_had_ends_with_4_and_says_why(
+    part: str,
+    words: list[str],
+    why: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = ["run", str(PHANTOM / "CT"), "-o", str(tmp_path / "out"), *words, "--require", part]
+    status, said = _refusal(line, capsys)
+    assert (status, said[:7]) == (4, "RUN-005")
+    assert why in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_weight_can_be_typed_and_is_marked_as_typed(tmp_path: Path) -> None:
