@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from netimg.errors import SEL_013
 from netimg.reading.ct import is_low_dose, kernel_class
-from netimg.reading.pet import is_attenuation_corrected
+from netimg.reading.pet import asked_for, is_attenuation_corrected
 from netimg.reading.problems import doubt, refusal
+from netimg.reading.suv.nuclide import gives_positrons
 from netimg.reading.tables import table
 from netimg.study import Phase, Role, Series, TracerClass
 
@@ -114,7 +115,7 @@ def choose_pets(
 ) -> tuple[Series, ...]:
     """The PETs to measure, SSTR before FDG before others, each with its reason."""
     if asked:
-        return tuple(_asked_pet(s) for s in sorted(asked, key=_class_rank))
+        return tuple(_asked_pet(s, drafts[s.number]) for s in sorted(asked, key=_class_rank))
     pets = [s for s in series if s.kind == "PET" and may_be_chosen(s, drafts[s.number])]
     chosen = []
     for kind in _CLASSES:
@@ -129,13 +130,9 @@ def choose_pets(
 
 def may_be_chosen(pet: Series, draft: Draft) -> bool:
     """Whether a PET may be measured without being asked for by name."""
-    if not _positrons(pet) or any(f.code == "SUV-023" for f in pet.flags):
+    if not gives_positrons(pet.nuclide) or any(f.code == "SUV-023" for f in pet.flags):
         return False
     return is_attenuation_corrected(draft.headers)
-
-
-def _positrons(pet: Series) -> bool:
-    return pet.nuclide is None or float(table("nuclides")[pet.nuclide]["positron"]) > 0.0
 
 
 def _name(series: Series) -> str:
@@ -171,7 +168,8 @@ def _ct_doubts(best: Series, fit: Sequence[Series], drafts: Mapping[int, Draft])
     return flags
 
 
-def _asked_pet(pet: Series) -> Series:
+def _asked_pet(pet: Series, draft: Draft) -> Series:
+    pet = asked_for(pet, draft)
     flag = doubt("SEL-012", touches=("pet",), series=_name(pet), option="--pet")
     return replace(
         pet,

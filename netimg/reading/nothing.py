@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from netimg.errors import CODES, IDX_018, SEL_018
 from netimg.reading.problems import refusal
+from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,28 +25,45 @@ def nothing_usable(study: Study, refused_cts: Sequence[str]) -> NetimgError:
 
     ``refused_cts`` says of each refused CT series why.
     """
-    pets = [_never_chosen(s) for s in study.series if s.kind == "PET"]
+    pets = [s for s in study.series if s.kind == "PET"]
     cts = [too_coarse(s) for s in study.series if s.kind == "CT"]
+    variant = "by_name" if pets else ""
+    text = " ".join(by_name(pet) for pet in pets).rstrip(".")
+    option = " or ".join(f"--pet {pet.number}" for pet in pets)
     if refused_cts or cts:
-        text = "; ".join((*refused_cts[:_MOST], *cts, *pets))
-        return refusal(SEL_018, reasons=text, where=study.source)
-    parts = pets
-    parts += [f"{_files(n)}: {kind}" for kind, n in _kinds(study).most_common()]
-    found = "; ".join(parts) or "nothing"
-    return refusal(IDX_018, n=len(study.files), found=found, where=study.source)
+        reasons = "; ".join((*refused_cts[:_MOST], *cts))
+        return refusal(
+            SEL_018, variant, reasons=reasons, pets=text, option=option, where=study.source
+        )
+    found = "; ".join(f"{_files(n)} ({kind})" for kind, n in _kinds(study).most_common())
+    return refusal(
+        IDX_018,
+        variant,
+        n=len(study.files),
+        found=found or "nothing",
+        pets=text,
+        option=option,
+        where=study.source,
+    )
 
 
 def too_coarse(series: Series) -> str:
-    """A CT that is only taken by name."""
+    """A CT that is only taken by name: too few slices, or too far apart."""
+    rows = table("choice")["ct"]
     n, mm, number = series.grid.shape[0], series.grid.spacing_mm[0], series.number
-    return f"series {number} has {n} slices {mm:.1f} mm apart (take it with --ct {number})"
+    faults = []
+    if n < rows["min_slices"]:
+        slices = "1 slice" if n == 1 else f"{n} slices"
+        faults.append(f"has only {slices}, and at least {rows['min_slices']} are needed")
+    if mm > rows["max_spacing_mm"]:
+        most = rows["max_spacing_mm"]
+        faults.append(f"has slices {mm:.1f} mm apart, and at most {most:.0f} mm are accepted")
+    return f"series {number} {' and '.join(faults)} (take it with --ct {number})"
 
 
-def _never_chosen(pet: Series) -> str:
-    """A PET that is only taken by name, with the reason."""
-    why = [f.sentence.rstrip(".") for f in pet.flags if f.code in _NEVER]
-    reason = f" ({why[0][:1].lower()}{why[0][1:]})" if why else ""
-    return f"{len(pet.instances)} PET images{reason}, taken with --pet {pet.number}"
+def by_name(pet: Series) -> str:
+    """Why a PET is only taken by name; empty where it would be taken unasked."""
+    return " ".join(flag.sentence for flag in pet.flags if flag.code in _NEVER)
 
 
 def _kinds(study: Study) -> Counter[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_011, IDX_012, SUVError
@@ -11,8 +12,10 @@ from netimg.reading.pixels import PixelOpener, StoredSlice, check_format, same_p
 from netimg.reading.problems import doubt, refusal
 from netimg.reading.stack import stack
 from netimg.reading.suv import resolve
+from netimg.reading.suv.nuclide import gives_positrons
 from netimg.reading.suv.provenance import record, refused_record
 from netimg.reading.suv.resolve import OVERRIDES
+from netimg.reading.tables import table
 from netimg.reading.tracer import Tracer, recognise
 from netimg.study import Role, Series
 from netimg.volume import Quantity
@@ -137,18 +140,44 @@ def _doubts(draft: Draft, tracer: Tracer) -> list[Flag]:
     flags = []
     kind = (*_series_type(draft.headers[0]), "")[0]
     if kind in ("DYNAMIC", "GATED"):
-        flags.append(doubt("SUV-023", touches=touches, series=label, kind=kind.lower()))
+        kind = kind.lower()
+        flags.append(
+            doubt("SUV-023", touches=touches, series=label, kind=kind, number=draft.number)
+        )
     if not is_attenuation_corrected(draft.headers):
         flags.append(doubt("SEL-007", touches=touches, series=label))
     if not tracer.positron:
-        nuclide = tracer.nuclide
-        flags.append(doubt("SEL-008/no_pet", touches=touches, series=label, nuclide=nuclide))
+        flags.append(
+            doubt(
+                "SEL-008/no_pet",
+                touches=touches,
+                series=label,
+                nuclide=tracer.nuclide,
+                number=draft.number,
+            )
+        )
     elif tracer.clash is not None:
         a, b = tracer.clash
         flags.append(doubt("SEL-009", touches=touches, series=label, a=a, b=b))
     elif tracer.id is None:
         flags.append(doubt("SEL-008", touches=touches, series=label, text=tracer.why))
     return flags
+
+
+def asked_for(pet: Series, draft: Draft) -> Series:
+    """The PET as a person asked for it: its doubts no longer say that it must be asked for."""
+    series, kind = draft.label, (*_series_type(draft.headers[0]), "")[0].lower()
+    flags = []
+    for flag in pet.flags:
+        if flag.code == "SUV-023":
+            flags.append(doubt("SUV-023/asked", touches=flag.touches, series=series, kind=kind))
+        elif flag.code == "SEL-008" and not gives_positrons(pet.nuclide):
+            therapy = table("nuclides")[pet.nuclide].get("therapy", False)
+            problem = "SEL-008/therapy" if therapy else "SEL-008/spect"
+            flags.append(doubt(problem, touches=flag.touches, series=series, nuclide=pet.nuclide))
+        else:
+            flags.append(flag)
+    return replace(pet, flags=tuple(flags))
 
 
 def _series_type(header: Header) -> tuple[str, ...]:

@@ -70,7 +70,8 @@ def refusal(
     """Error to raise: its class by its code, filled sentence, place and advice."""
     problem = f"{code}/{variant}" if variant else str(code)
     kind = _KINDS.get(code.id) or _KINDS.get(code.id[:3], InputError)
-    return kind(code, what=sentence(problem, **numbers), where=where, todo=todo(problem))
+    advice = todo(problem).format(**numbers)
+    return kind(code, what=sentence(problem, **numbers), where=where, todo=advice)
 
 
 def doubt(

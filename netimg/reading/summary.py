@@ -6,6 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from netimg.errors import CODES
+from netimg.reading.nothing import by_name, too_coarse
+from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,8 +31,9 @@ def inspect_tree(
     Returns
     -------
     dict
-        ``series``, ``used`` with every reason, ``problems`` by sentence with counts, ``set_aside``
-        by reason with its files, ``files``: found = in_series + set_aside.
+        ``series`` (``not_used``: why it is not measured), ``used`` with every reason,
+        ``problems`` by sentence with counts, ``set_aside`` by reason with its files, ``files``:
+        found = in_series + set_aside.
     """
     tree: dict[str, Any] = {
         "schema": "netimg.inspect/1",
@@ -117,6 +120,7 @@ def _series(s: Series, study: Study) -> dict[str, Any]:
         "description": s.description,
         "series_number": s.series_number,
         "used": _is_used(s, study),
+        "not_used": None if _is_used(s, study) else _not_used(s, study),
         "role": s.role.value,
         "slices": s.grid.shape[0],
         "shape": list(s.grid.shape),
@@ -140,6 +144,7 @@ def _series(s: Series, study: Study) -> dict[str, Any]:
     else:
         tree |= {
             "tracer": s.tracer,
+            "tracer_name": None if s.tracer is None else table("tracers")[s.tracer]["name"],
             "tracer_class": s.tracer_class.value,
             "nuclide": s.nuclide,
             "suv": None if s.suv is None else _suv(s.suv),
@@ -200,6 +205,18 @@ def _patient(study: Study) -> dict[str, Any]:
 
 def _is_used(s: Series, study: Study) -> bool:
     return s is study.ct or any(s is pet for pet in study.pets)
+
+
+def _not_used(s: Series, study: Study) -> str:
+    """Why a series that could be read is not measured."""
+    if s.kind == "CT":
+        if study.ct is None:
+            return f"{too_coarse(s)}."
+        return f"series {study.ct.number} is measured (take this one with --ct {s.number})."
+    if study.pets and not by_name(s):
+        numbers = " and ".join(str(pet.number) for pet in study.pets)
+        return f"series {numbers} is measured (take this one with --pet {s.number})."
+    return by_name(s)
 
 
 def _once(texts: Iterable[str]) -> list[str]:

@@ -42,12 +42,11 @@ def recognise(
     ``typed`` is an id of ``tracers.toml`` given by a person; it wins.
     """
     nuclide = nuclide_of(injection)
-    positron = nuclide is None or table("nuclides")[nuclide]["positron"] > 0
+    positron = nuclide is None or float(table("nuclides")[nuclide]["positron"]) > 0.0
     if typed is not None:
         row = table("tracers")[typed]
-        return Tracer(
-            typed, row["name"], TracerClass(row["class"]), nuclide, f"{row['name']} (typed)"
-        )
+        name, kind = str(row["name"]), TracerClass(row["class"])
+        return Tracer(typed, name, kind, nuclide, f"{name} (typed)", positron=positron)
     if not positron:
         return Tracer(None, None, TracerClass.UNKNOWN, nuclide, str(nuclide), positron=False)
     fit, clash, why = _match(injection, words, nuclide)

@@ -198,7 +198,8 @@ def test_neither_ct_nor_pet_names_what_was_found(tmp_path):
     assert caught.value.code.id == "IDX-018"
     assert caught.value.exit_code == 4
     assert "among the files (1)" in caught.value.what
-    assert "1 file: not a DICOM file" in caught.value.what
+    assert "Found instead: 1 file (not a DICOM file)." in caught.value.what
+    assert "--pet" not in caught.value.todo
 
 
 def test_every_ct_refused_names_the_reasons(tmp_path):
@@ -256,7 +257,8 @@ def test_a_dynamic_pet_is_only_measured_when_asked_for(tmp_path):
         open_study(tmp_path)
     (pet,) = open_study(tmp_path, pet=["1"]).pets
     assert pet.suv.possible
-    assert "SUV-023" in {flag.code for flag in pet.flags}
+    (said,) = [flag.sentence for flag in pet.flags if flag.code == "SUV-023"]
+    assert "because you asked for it" in said
 
 
 def test_time_from_contrast_to_scan_is_evidence(tmp_path):
@@ -366,8 +368,15 @@ def test_a_spect_under_the_pet_class_is_only_taken_by_name(tmp_path):
     with pytest.raises(NothingUsable) as caught:
         open_study(tmp_path)
     assert "Lu-177" in caught.value.what
-    assert "--pet 1" in caught.value.what
+    assert caught.value.todo == "Give a folder that holds the CT, or ask for one: --pet 1."
+    tree = inspect_tree(survey_study(tmp_path))
+    assert tree["used"] == []
+    assert "measured only with --pet 1" in tree["series"][0]["not_used"]
     (pet,) = open_study(tmp_path, pet=["1"]).pets
+    (said,) = [flag.sentence for flag in pet.flags if flag.code == "SEL-008"]
+    assert "is a SPECT after therapy (Lu-177)" in said
+    assert "Thresholds of PET do not apply" in said
+    assert "only" not in said
     assert pet.tracer_class is TracerClass.UNKNOWN
     assert "SEL-008" in codes(pet)
     # One day: 2 ** (24 h / 159.5 h) = +11 %, more than the 5 % that may be left open.
@@ -409,9 +418,30 @@ def test_a_typed_tracer_wins(tmp_path):
 
 def test_thick_slices_are_never_chosen_by_themselves(tmp_path):
     ct_series(tmp_path, body((12, 32, 40)), spacing_mm=(12.0, 2.0, 2.0))
-    with pytest.raises(NothingUsable, match=r"12\.0 mm apart"):
+    with pytest.raises(NothingUsable, match=r"12\.0 mm apart, and at most 10 mm"):
         open_study(tmp_path)
     assert open_study(tmp_path, ct="1").ct.grid.spacing_mm[0] == pytest.approx(12.0)
+
+
+def test_a_ct_of_few_slices_says_that_they_are_too_few(tmp_path):
+    ct_series(tmp_path, body((3, 32, 40)))
+    with pytest.raises(NothingUsable) as caught:
+        open_study(tmp_path)
+    assert caught.value.code.id == "SEL-018"
+    assert caught.value.what == (
+        "Series 1 has only 3 slices, and at least 10 are needed (take it with --ct 1)."
+    )
+    tree = inspect_tree(survey_study(tmp_path))
+    assert "at least 10 are needed" in tree["series"][0]["not_used"]
+
+
+def test_inspect_names_the_tracer_and_says_why_a_series_is_not_measured(tmp_path):
+    ct_and_pet(tmp_path)
+    ct_series(tmp_path / "more", name="more", common={"SeriesNumber": "9"})
+    ct, pet, more = inspect_tree(open_study(tmp_path))["series"]
+    assert (pet["tracer"], pet["tracer_name"]) == ("dotatate_ga68", "Ga-68 DOTATATE")
+    assert (ct["not_used"], pet["not_used"]) == (None, None)
+    assert more["not_used"] == "series 1 is measured (take this one with --ct 3)."
 
 
 def test_negative_and_zero_voxels_load_as_they_are(tmp_path):
