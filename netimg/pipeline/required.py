@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netimg.flag import Flag
     from netimg.study import Study
 
-type _Why = tuple[str, str]
+_Why = tuple[str, str]
 """Why a part could not be had, and what to do about it."""
 
 _LEAVE = "Leave the option out to get the rest of the result."
