@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LIVER, LESION = 1, 2
-NEAR_MM = 15.0
-"""Tiles without anything this near to the cropped label are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -160,7 +158,8 @@ class Passes:
         """Probabilities ``(classes, z, y, x)`` of a stage, in tiles of one size."""
         keep = None
         if stage.crop is not None:
-            keep = self._near(stage.crop.from_stage, stage.crop.label, grid, NEAR_MM)
+            near_mm = self.locate["tile_near_mm"]
+            keep = self._near(stage.crop.from_stage, stage.crop.label, grid, near_mm)
         network = load_network(self.card, stage.name, self.plan.device.name)
 
         def over(dtype: str) -> tuple[torch.Tensor, torch.Tensor]:

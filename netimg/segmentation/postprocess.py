@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from netimg.geometry import Grid
     from netimg.segmentation.protocol import Prediction
 
-MAJOR_ML = 20.0
-"""Pieces of liver above this are reported before they are dropped."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -47,8 +44,8 @@ class Cleaned:
     liver: MaskZYX
     lesions: MaskZYX | None
     steps: tuple[Step, ...]
-    pieces: int
-    """Pieces of liver above `MAJOR_ML` before any was dropped."""
+    pieces_ml: tuple[float, ...]
+    """Volume of each piece of liver before any was dropped, in order of place."""
     dropped_ml: float
 
 
@@ -65,7 +62,7 @@ def clean(prediction: Prediction, limits: Mapping[str, float]) -> Cleaned:
     if limits["smooth_mm"] > 0:
         probability = _smoothed(probability, grid, limits["smooth_mm"])
     liver = probability >= np.float16(limits["liver_threshold"])
-    liver, pieces, dropped = keep_pieces(liver, grid, limits["keep_ml"], limits["keep_mm"])
+    liver, pieces_ml, dropped = keep_pieces(liver, grid, limits["keep_ml"], limits["keep_mm"])
     steps.append(dropped)
     liver, filled = fill_holes(liver, grid, limits["hole_mm2"])
     steps.append(filled)
@@ -79,27 +76,27 @@ def clean(prediction: Prediction, limits: Mapping[str, float]) -> Cleaned:
         liver=liver,
         lesions=lesions,
         steps=tuple(steps),
-        pieces=pieces,
+        pieces_ml=pieces_ml,
         dropped_ml=-dropped.changed_ml,
     )
 
 
 def keep_pieces(
     liver: MaskZYX, grid: Grid, keep_ml: float, keep_mm: float
-) -> tuple[MaskZYX, int, Step]:
+) -> tuple[MaskZYX, tuple[float, ...], Step]:
     """Largest 26-component, and others that are large and near.
 
     Returns
     -------
     mask : (z, y, x) bool
-    pieces : int
-        Components above `MAJOR_ML` before.
+    pieces_ml : tuple of float
+        Volume of every component before, in order of place.
     step
     """
     labels = pieces_of(liver)
     counts = sizes_of(labels)
     if counts.max(initial=0) == 0:
-        return liver, 0, Step(name="largest piece", changed_ml=0.0, remark="nothing there")
+        return liver, (), Step(name="largest piece", changed_ml=0.0, remark="nothing there")
     main = int(counts.argmax())
     kept = {main}
     large = [int(k) for k in np.flatnonzero(counts * grid.voxel_ml > keep_ml) if k != main]
@@ -111,8 +108,8 @@ def keep_pieces(
     out = table[labels]
     lost = float(counts.sum() - counts[list(kept)].sum()) * grid.voxel_ml
     remark = f"{np.count_nonzero(counts) - len(kept)} pieces dropped, {len(kept)} kept"
-    pieces = int(np.count_nonzero(counts * grid.voxel_ml > MAJOR_ML))
-    return out, pieces, Step(name="largest piece", changed_ml=-lost, remark=remark)
+    pieces_ml = tuple((counts[1:] * grid.voxel_ml).tolist())
+    return out, pieces_ml, Step(name="largest piece", changed_ml=-lost, remark=remark)
 
 
 def fill_holes(liver: MaskZYX, grid: Grid, hole_mm2: float) -> tuple[MaskZYX, Step]:

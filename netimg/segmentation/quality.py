@@ -192,10 +192,12 @@ def several_components(
 ) -> list[Flag]:
     """More than one large piece of liver, or much that was dropped."""
     dropped_pct = 100 * cleaned.dropped_ml / liver_ml if liver_ml > 0 else 0.0
-    if cleaned.pieces < 2 and dropped_pct <= limits["dropped_pct"]:
+    large_ml = limits["component_ml"]
+    pieces = sum(ml > large_ml for ml in cleaned.pieces_ml)
+    if pieces < 2 and dropped_pct <= limits["dropped_pct"]:
         return []
     sentence = (
-        f"The model found {cleaned.pieces} pieces of liver above 20 mL; "
+        f"The model found {pieces} pieces of liver above {large_ml:g} mL; "
         f"{cleaned.dropped_ml:.0f} mL were dropped."
     )
     return [
@@ -203,8 +205,8 @@ def several_components(
             code="several_components",
             severity=Severity.MEDIUM,
             sentence=sentence,
-            value=float(cleaned.pieces) if cleaned.pieces > 1 else dropped_pct,
-            threshold=2.0 if cleaned.pieces > 1 else limits["dropped_pct"],
+            value=float(pieces) if pieces > 1 else dropped_pct,
+            threshold=2.0 if pieces > 1 else limits["dropped_pct"],
             touches=BOTH,
         )
     ]

@@ -115,11 +115,20 @@ def test_without_body_size_plain_limits_hold(flags, depth, codes_):
 
 
 @pytest.mark.parametrize(
-    ("pieces", "dropped_ml", "doubt"), [(1, 0, 0), (1, 47, 0), (1, 49, 1), (2, 0, 1)]
+    ("second_ml", "dropped_ml", "doubt"),
+    [(0.0, 0, 0), (0.0, 47, 0), (0.0, 49, 1), (20.0, 0, 0), (20.1, 0, 1)],
 )
-def test_several_pieces_or_much_dropped_is_said(flags, pieces, dropped_ml, doubt):
-    out = Cleaned(liver=LIVER, lesions=None, steps=(), pieces=pieces, dropped_ml=dropped_ml)
+def test_several_pieces_or_much_dropped_is_said(flags, second_ml, dropped_ml, doubt):
+    pieces_ml = (960.0, second_ml)
+    out = Cleaned(liver=LIVER, lesions=None, steps=(), pieces_ml=pieces_ml, dropped_ml=dropped_ml)
     assert codes(quality.several_components(out, 960.0, flags)) == ["several_components"] * doubt
+
+
+def test_what_counts_as_a_piece_is_a_setting(flags):
+    out = Cleaned(liver=LIVER, lesions=None, steps=(), pieces_ml=(960.0, 25.0), dropped_ml=0.0)
+    found = quality.several_components(out, 960.0, flags | {"component_ml": 24.0})
+    assert "2 pieces of liver above 24 mL" in found[0].sentence
+    assert quality.several_components(out, 960.0, flags | {"component_ml": 26.0}) == []
 
 
 @pytest.mark.parametrize(("changed", "doubt"), [(28.0, 0), (-28.9, 1), (29.0, 1)])
