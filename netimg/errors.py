@@ -23,6 +23,7 @@ setting, never a patient's name), and *todo*, with the option to type. ``ValueEr
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -67,14 +68,21 @@ class NetimgError(Exception):
         return self.code.exit_code
 
     def __str__(self) -> str:
-        """Return the paragraph: code, title, what, (where), todo."""
+        """Return the paragraph: code, title (unless *what* says it), what, (where), todo."""
         where = f"({self.where})" if self.where else ""
-        parts = (f"{self.code.id} {self.code.title}: {self.what}", where, self.todo)
+        title = "" if _says(self.what, self.code.title) else f"{self.code.title}:"
+        parts = (self.code.id, title, self.what, where, self.todo)
         return " ".join(part for part in parts if part)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with keyword arguments, so that errors cross process borders."""
         return (_rebuild, (type(self), self.code, self.what, self.where, self.todo))
+
+
+def _says(what: str, title: str) -> bool:
+    """Whether the first three words of a title all stand in a sentence."""
+    said = set(re.findall(r"\w+", what.casefold()))
+    return set(re.findall(r"\w+", title.casefold())[:3]) <= said
 
 
 def _rebuild(kind: type[NetimgError], code: Code, what: str, where: str, todo: str) -> NetimgError:

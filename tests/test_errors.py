@@ -21,6 +21,11 @@ def test_a_refusal_reads_as_one_paragraph() -> None:
     )
 
 
+def test_a_title_that_the_sentence_says_is_not_said_twice() -> None:
+    error = InputError(errors.IDX_001, what="There are no files in empty.", todo="Look again.")
+    assert str(error) == "IDX-001 There are no files in empty. Look again."
+
+
 def test_errors_cross_process_borders() -> None:
     error = SUVError(errors.SUV_001, what="the weight is missing.", todo="Give it.")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes

@@ -48,7 +48,7 @@ def test_a_refusal_has_four_parts_and_the_class_of_its_code():
     error = refusal(CODES["SUV-001"], where="series 3")
     assert type(error).__name__ == "SUVError"
     assert str(error) == (
-        "SUV-001 weight missing: The patient's weight is missing; SUV needs it. (series 3) "
+        "SUV-001 The patient's weight is missing; SUV needs it. (series 3) "
         "Give it with --weight-kg."
     )
     assert todo("SUV-008/none") == "Give it with --half-life-s."
