@@ -44,7 +44,10 @@ SEGMENT_CODES: Mapping[int, str] = {
 """Couinaud segments by label code."""
 
 MIN_LESION_ML = 0.03
-"""Smaller components are noise of the mask: counted in `Anatomy.ignored_ml`, not numbered."""
+"""Smaller components are noise of the mask: counted in `Anatomy.ignored_ml`, not numbered.
+
+This project's choice, no setting: the numbers of lesions must not hang on one.
+"""
 
 _NAMESPACE = uuid.UUID("d4cbd8c6-9f2e-5f4e-8a21-7a6a3d2b7c11")
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from netimg.settings import Settings
 
 _SPLEEN = 31
-_UNLABELLED_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +151,7 @@ def segment_findings(
         if side != "caudate":
             findings += part
     spread, flags = _spread(anatomy, tissue, on, settings)
-    return findings + spread, _unlabelled(tissue, masks) + flags
+    return findings + spread, _unlabelled(tissue, masks, settings) + flags
 
 
 _SIDE_BURDENS = tuple(f"burden_{side}_pct" for side in HEMILIVERS)
@@ -251,11 +250,12 @@ def _segment_masks(tissue: Tissue) -> dict[str, MaskZYX]:
     return {name: names == at for at, name in enumerate(SEGMENT_CODES.values(), start=1)}
 
 
-def _unlabelled(tissue: Tissue, masks: Mapping[str, MaskZYX]) -> list[Flag]:
+def _unlabelled(tissue: Tissue, masks: Mapping[str, MaskZYX], settings: Settings) -> list[Flag]:
     """Doubt where the segments do not fill the liver."""
+    limit = float(settings["measurement.segments_missing_max"])
     whole = int(np.count_nonzero(tissue.liver))
     share = 1.0 - sum(int(np.count_nonzero(mask)) for mask in masks.values()) / whole
-    if share <= _UNLABELLED_SHARE:
+    if share <= limit:
         return []
     return [
         Flag(
@@ -264,7 +264,7 @@ def _unlabelled(tissue: Tissue, masks: Mapping[str, MaskZYX]) -> list[Flag]:
             sentence=f"{100 * share:.1f} % of the liver belongs to no segment.",
             touches=("segment", "hemiliver", *_SIDE_BURDENS),
             value=share,
-            threshold=_UNLABELLED_SHARE,
+            threshold=limit,
         )
     ]
 

@@ -25,8 +25,6 @@ from netimg.measurement.location import hemiliver, listed_segments, segment_frac
 from netimg.measurement.mesh import Mesh, mesh
 from netimg.measurement.uncertainty import Interval, containing, length_interval, wider
 
-NOT_AXIAL_DEG = 30.0
-_OUTSIDE_SHARE = 0.10
 _VESSELS = ("hepatic_vein", "portal_vein", "ivc")
 
 
@@ -162,9 +160,10 @@ def _place(part: Part, ground: Ground) -> list[Finding]:
             for name, share in shares.items()
         ]
         side = hemiliver(shares)
+        least = ground.number("segment_listed_share")
         outside = None if side else f"not_assessable:{part.lesion.id}"
         findings += [
-            lesion_finding(part, ground, "segments", listed_segments(shares)),
+            lesion_finding(part, ground, "segments", listed_segments(shares, at_least=least)),
             lesion_finding(part, ground, "hemiliver", side, reason=outside),
         ]
     for name in ("capsule", *_VESSELS):
@@ -190,18 +189,18 @@ def _size_flags(part: Part, ground: Ground, axial: AxialDiameter) -> list[Flag]:
     if slices == 1:
         sentence = f"{name} is seen in one slice only."
         flags.append(lesion_flag(part, "one_slice", Severity.INFO, sentence, value=1.0))
-    if share > _OUTSIDE_SHARE:
+    if share > ground.number("line_outside_share"):
         sentence = f"{100 * share:.0f} % of the longest diameter of {name} runs outside its mask."
-        limit = {"value": share, "threshold": _OUTSIDE_SHARE}
+        limit = {"value": share, "threshold": ground.number("line_outside_share")}
         flags.append(lesion_flag(part, "line_leaves_lesion", Severity.INFO, sentence, **limit))
     if others:
         listed = ", ".join(f"L{n}" for n in others)
         sentence = f"{name} touches {listed}: the border between them is a reader's."
         count = float(len(others))
         flags.append(lesion_flag(part, "touches_lesion", Severity.INFO, sentence, value=count))
-    if tilt > NOT_AXIAL_DEG:
+    if tilt > ground.number("not_axial_deg"):
         sentence = f"Slices tilted by {tilt:.0f} degrees: the diameters of {name} are not axial."
-        limit = {"value": tilt, "threshold": NOT_AXIAL_DEG}
+        limit = {"value": tilt, "threshold": ground.number("not_axial_deg")}
         flags.append(lesion_flag(part, "not_axial", Severity.MEDIUM, sentence, **limit))
     return flags
 

@@ -26,7 +26,6 @@ HEMILIVERS: Mapping[str, tuple[str, ...]] = {
 """Segments of each side; segment I counts for neither."""
 
 _CODES_OF_IV = (141, 142)
-_LISTED_FRACTION = 0.10
 
 
 def segment_fractions(segments: LabelZYX) -> dict[str, float]:
@@ -56,10 +55,10 @@ def segment_counts(segments: LabelZYX) -> dict[str, int]:
     return {name: int(places[k]) for k, name in enumerate(SEGMENT_CODES.values(), start=1)}
 
 
-def listed_segments(fractions: Mapping[str, float]) -> tuple[str, ...]:
-    """Segments that hold at least 10 % of a lesion, the largest share first."""
+def listed_segments(fractions: Mapping[str, float], *, at_least: float) -> tuple[str, ...]:
+    """Segments that hold at least this share of a lesion, the largest share first."""
     ranked = sorted(fractions, key=lambda name: -fractions[name])
-    return tuple(name for name in ranked if fractions[name] >= _LISTED_FRACTION)
+    return tuple(name for name in ranked if fractions[name] >= at_least)
 
 
 def hemiliver(fractions: Mapping[str, float]) -> str | None:

@@ -1,7 +1,7 @@
 """Intervals of volumes, burden and lengths: how far a number could be moved by its voxels.
 
-Volumes: the half-voxel band of the mask, or the volume between the model's probabilities 0.7 and
-0.3, whichever is wider. Lengths: one voxel diagonal.
+Volumes: the half-voxel band of the mask, or the volume between what the model is sure of and what
+it thinks possible, whichever is wider. Lengths: one voxel diagonal.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from netimg.measurement.components import Box, components, widened
 if TYPE_CHECKING:
     from netimg.arrays import LabelZYX
     from netimg.geometry import Grid
+    from netimg.settings import Settings
     from netimg.volume import Volume
 
 Interval: TypeAlias = tuple[float, float, str]
 """Lower end, upper end, kind (``boundary``, ``model``, ``noise``, ``repeat``)."""
-
-SURE, POSSIBLE = 0.7, 0.3
-_REACH_MM = 10.0
 
 
 def wider(one: Interval, other: Interval | None) -> Interval:
@@ -60,9 +58,17 @@ class ModelBand:
         Calibrated 0..1 on a crop of the grid.
     labels : (z, y, x) uint16
         Lesion numbers on ``grid``.
+    settings
+        ``measurement.model_sure``, ``model_possible`` (probabilities) and ``model_reach_mm``, how
+        far beyond a lesion's box it looks.
     """
 
-    def __init__(self, probability: Volume, labels: LabelZYX, grid: Grid) -> None:
+    def __init__(
+        self, probability: Volume, labels: LabelZYX, grid: Grid, settings: Settings
+    ) -> None:
+        self._sure = float(settings["measurement.model_sure"])
+        self._likely = float(settings["measurement.model_possible"])
+        self._reach_mm = float(settings["measurement.model_reach_mm"])
         corner = grid.to_index(np.array([probability.grid.origin_lps_mm]))[0]
         self._start = tuple(round(float(v)) for v in corner)
         self._probability = probability.values
@@ -72,16 +78,16 @@ class ModelBand:
         self._possible = np.zeros(probability.grid.shape, dtype=np.bool_)
 
     def lesion(self, number: int, box: Box) -> Interval:
-        """Volume of a lesion at p >= 0.7 and, with what hangs together with it, p >= 0.3; mL."""
-        margin = tuple(math.ceil(_REACH_MM / s) for s in self._grid.spacing_mm)
+        """Volume of a lesion where sure and, with what hangs together with it, possible; mL."""
+        margin = tuple(math.ceil(self._reach_mm / s) for s in self._grid.spacing_mm)
         wide = widened(box, (margin[0], margin[1], margin[2]), self._grid.shape)
         here, there = self._overlap(wide)
         part = self._labels[here]
         p = self._probability[there]
         own = part == number
-        labels, _ = components(((p >= POSSIBLE) & (part == 0)) | own)
+        labels, _ = components(((p >= self._likely) & (part == 0)) | own)
         possible = np.isin(labels, np.unique(labels[own])) & (labels > 0)
-        sure = int(np.count_nonzero(own & (p >= SURE)))
+        sure = int(np.count_nonzero(own & (p >= self._sure)))
         self._sure_voxels += sure
         self._possible[there] |= possible
         ml = self._grid.voxel_ml

@@ -171,7 +171,7 @@ def _lesions(
     flags = _phase_doubt(anatomy, ground)
     band = None
     if anatomy.lesion_probability is not None:
-        band = ModelBand(anatomy.lesion_probability, ground.labels, ground.grid)
+        band = ModelBand(anatomy.lesion_probability, ground.labels, ground.grid, ground.settings)
     boxes = boxes_of(ground.labels, max((n.number for n in anatomy.lesions), default=0))
     for done, lesion in enumerate(anatomy.lesions, start=1):
         if lesion.number in boxes:

@@ -10,6 +10,7 @@ from netimg.measurement.uncertainty import (
     length_interval,
     wider,
 )
+from netimg.settings import Settings
 from netimg.volume import Quantity, Volume
 from tests.make import arrays as make
 
@@ -19,6 +20,13 @@ BOX = np.s_[2:4, 5:9, 5:9]
 
 def probability(values, grid=GRID):
     return Volume(values=values.astype(np.float32), grid=grid, quantity=Quantity.PROBABILITY)
+
+
+def band_of(volume, labels, **changes):
+    settings = Settings.shipped().with_values(
+        {f"measurement.{key}": value for key, value in changes.items()}, layer="test"
+    )
+    return ModelBand(volume, labels, GRID, settings)
 
 
 def test_burden_combines_both_parts_at_their_far_ends():
@@ -60,10 +68,22 @@ def test_the_model_is_sure_from_seven_tenths_and_thinks_possible_from_three():
     p[2:4, 4:10, 5:9] = 0.3
     p[2:4, 5:9, 5:9] = 0.69
     p[2:4, 5:7, 5:9] = 0.7
-    band = ModelBand(probability(p), labels, GRID)
+    band = band_of(probability(p), labels)
     lo, hi, kind = band.lesion(1, BOX)
     assert (lo, hi, kind) == (pytest.approx(16 * 0.002), pytest.approx(48 * 0.002), "model")
     assert band.total() == (lo, hi, kind)
+
+
+def test_where_the_model_counts_as_sure_or_thinks_possible_is_a_setting():
+    labels = np.zeros(GRID.shape, dtype=np.uint16)
+    labels[BOX] = 1
+    p = (labels > 0) * 0.6
+    p[2:4, 9:11, 5:9] = 0.2
+    of_settings = band_of(probability(p), labels, model_sure=0.6, model_possible=0.2)
+    lo, hi, _ = of_settings.lesion(1, BOX)
+    assert (round(lo / 0.002), round(hi / 0.002)) == (32, 48)
+    short = band_of(probability(p), labels, model_possible=0.2, model_reach_mm=1.0)
+    assert round(short.lesion(1, BOX)[1] / 0.002) == 40  # one voxel of 1 mm beyond the box
 
 
 def test_what_does_not_hang_together_with_the_lesion_is_not_its_own():
@@ -71,7 +91,7 @@ def test_what_does_not_hang_together_with_the_lesion_is_not_its_own():
     labels[BOX] = 1
     p = (labels > 0) * 0.9
     p[2:4, 12:14, 12:14] = 0.5
-    assert ModelBand(probability(p), labels, GRID).lesion(1, BOX)[1] == pytest.approx(32 * 0.002)
+    assert band_of(probability(p), labels).lesion(1, BOX)[1] == pytest.approx(32 * 0.002)
 
 
 def test_two_lesions_that_share_a_possible_bridge_count_it_once_in_the_total():
@@ -79,7 +99,7 @@ def test_two_lesions_that_share_a_possible_bridge_count_it_once_in_the_total():
     labels[2, 5, 2:5], labels[2, 5, 7:10] = 1, 2
     p = (labels > 0) * 0.9
     p[2, 5, 5:7] = 0.5
-    band = ModelBand(probability(p), labels, GRID)
+    band = band_of(probability(p), labels)
     each = [band.lesion(1, np.s_[2:3, 5:6, 2:5]), band.lesion(2, np.s_[2:3, 5:6, 7:10])]
     assert [round(hi / 0.002) for _, hi, _ in each] == [5, 5]
     assert round(band.total()[1] / 0.002) == 8
@@ -90,5 +110,5 @@ def test_a_probability_on_a_crop_is_found_at_its_place():
     labels[BOX] = 1
     crop = GRID.crop((1, 4, 3), (5, 12, 15))
     p = ((labels > 0) * 0.9)[1:5, 4:12, 3:15]
-    lo, hi, _ = ModelBand(probability(p, crop), labels, GRID).lesion(1, BOX)
+    lo, hi, _ = band_of(probability(p, crop), labels).lesion(1, BOX)
     assert (round(lo / 0.002), round(hi / 0.002)) == (32, 32)

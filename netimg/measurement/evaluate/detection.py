@@ -2,7 +2,8 @@
 
 A reference lesion is **found** when at least 20 % of it is covered by the prediction; a predicted
 component is **false** when less than 10 % of it lies in the reference. Between the two a
-prediction is neither: too small to find, too right to be false.
+prediction is neither: too small to find, too right to be false. These shares and the least diameter
+are this project's definition of its score, the same for every model: constants, no settings.
 """
 
 from __future__ import annotations
