@@ -22,8 +22,9 @@ def pieces_of(mask: NDArray[np.bool_], *, connectivity: Literal[4, 6, 8, 26] = 2
     import cc3d
 
     # Bytes, not booleans: cc3d 4.1.1 labels some background of boolean arrays.
-    whole = mask.astype(np.uint8, order="C")
-    labels: NDArray[Any] = cc3d.connected_components(whole, connectivity=connectivity)
+    labels: NDArray[Any] = cc3d.connected_components(
+        mask.astype(np.uint8, order="C"), connectivity=connectivity
+    )
     return labels
 
 

@@ -1,9 +1,13 @@
 """Connected pieces, against a slow second opinion."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
+import netimg
 from netimg.segmentation.pieces import boxes_of, centres_of, largest_piece, pieces_of
 
 
@@ -40,3 +44,16 @@ def test_boxes_and_centres_go_by_label():
     labels[1:3, 2, 3:6] = 2
     assert boxes_of(labels)[2] == (slice(1, 3), slice(2, 3), slice(3, 6))
     assert centres_of(labels)[2].tolist() == [1.5, 2.0, 4.0]
+
+
+def test_nothing_gives_cc3d_a_boolean_array():
+    # cc3d 4.1.1 labels some background of boolean arrays: every call converts to bytes itself.
+    found = []
+    for path in sorted(Path(netimg.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called.endswith("connected_components"):
+                given = ast.unparse(node.args[0])
+                assert ".astype(np.uint8" in given, f"{path.name}:{node.lineno} gives {given}"
+                found.append(path.name)
+    assert {"anatomy.py", "components.py", "pieces.py"} <= set(found)
