@@ -167,14 +167,14 @@ def _doubts(draft: Draft, tracer: Tracer) -> list[Flag]:
 def asked_for(pet: Series, draft: Draft) -> Series:
     """The PET as a person asked for it: its doubts no longer say that it must be asked for."""
     series, kind = draft.label, (*_series_type(draft.headers[0]), "")[0].lower()
-    flags = []
+    nuclide, flags = pet.nuclide or "", []
     for flag in pet.flags:
         if flag.code == "SUV-023":
             flags.append(doubt("SUV-023/asked", touches=flag.touches, series=series, kind=kind))
-        elif flag.code == "SEL-008" and not gives_positrons(pet.nuclide):
-            therapy = table("nuclides")[pet.nuclide].get("therapy", False)
+        elif flag.code == "SEL-008" and nuclide and not gives_positrons(nuclide):
+            therapy = table("nuclides")[nuclide].get("therapy", False)
             problem = "SEL-008/therapy" if therapy else "SEL-008/spect"
-            flags.append(doubt(problem, touches=flag.touches, series=series, nuclide=pet.nuclide))
+            flags.append(doubt(problem, touches=flag.touches, series=series, nuclide=nuclide))
         else:
             flags.append(flag)
     return replace(pet, flags=tuple(flags))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netimg.reading.tables import table
 from netimg.study import TracerClass
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netimg.reading.suv.header import Injection
 
 
@@ -72,8 +74,14 @@ def nuclide_of(injection: Injection | None) -> str | None:
         seconds = float(injection.half_life or "nan")
     except ValueError:
         return None
-    near = [n for n, row in rows.items() if abs(seconds / row["half_life_s"] - 1) <= 0.02]
+    near = [n for n, row in rows.items() if has_half_life(seconds, row)]
     return str(near[0]) if len(near) == 1 else None
+
+
+def has_half_life(seconds: float, row: Mapping[str, Any]) -> bool:
+    """Whether a half-life is that of a row of ``nuclides.toml``."""
+    near = float(table("suv")["nuclide"]["half_life_near"])
+    return abs(seconds / float(row["half_life_s"]) - 1.0) <= near
 
 
 def _match(

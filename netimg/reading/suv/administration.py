@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING
 from netimg.errors import SUV_006, SUV_007, SUV_017, SUV_039, SUV_041, SUV_042
 from netimg.reading.problems import refusal
 from netimg.reading.suv.decay import apart
-from netimg.reading.suv.nuclide import LONG_LIVED_S
+from netimg.reading.suv.nuclide import is_long_lived
 from netimg.reading.suv.text import clock, stamp
+from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     from netimg.reading.suv.header import Injection
     from netimg.reading.suv.notes import Notes
 
 _DAY = dt.timedelta(days=1)
-_USUAL_MIN = (10.0, 180.0)
-_LATE_INJECTION_S = 22 * 3600.0
-_LONGEST_S = 6 * 3600.0
-_EARLY = dt.time(3, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +55,13 @@ def read(
         raise refusal(SUV_006)
     shown = moment.time() if moment is not None else time
     assert shown is not None  # noqa: S101  # one of both is there
-    if shown == dt.time(0) and scan is not None and not dt.time(0) < scan.time() <= _EARLY:
+    early = dt.time(table("suv")["injection"]["night_until_h"])
+    if shown == dt.time(0) and scan is not None and not dt.time(0) < scan.time() <= early:
         text = f"injection 00:00:00, scan {scan.time().isoformat('seconds')}"
         raise refusal(SUV_017, list=text)
     if moment is not None and time is not None and "+" not in (injection.start_datetime or ""):
         _agree(moment, time, half_life_s, notes)
-    if moment is None and half_life_s >= LONG_LIVED_S:
+    if moment is None and is_long_lived(half_life_s):
         raise refusal(SUV_039, nuclide=f"a nuclide of {half_life_s / 3600:.1f} h half-life")
     return Administration(moment, shown)
 
@@ -84,13 +82,16 @@ def settle(
     SUVError
         SUV-007 after the scan, SUV-042 too long before it.
     """
-    short = half_life_s < LONG_LIVED_S
-    longest = min(8 * half_life_s, _LONGEST_S) if short else 8 * half_life_s
+    rows = table("suv")["injection"]
+    short = not is_long_lived(half_life_s)
+    longest = rows["longest_uptake_half_lives"] * half_life_s
+    if short:
+        longest = min(longest, rows["longest_uptake_h"] * 3600.0)
     moment = given.moment
     if moment is None:
         moment = given.before(reference)
         notes.add("SUV-024" if moment.date() < reference.date() else "SUV-045")
-        if (reference - moment).total_seconds() >= _LATE_INJECTION_S:
+        if (reference - moment).total_seconds() >= rows["wrapped_uptake_h"] * 3600.0:
             late = (moment + _DAY - reference).total_seconds()
             raise refusal(SUV_007, minutes=late / 60.0)
     uptake = (reference - moment).total_seconds()
@@ -103,9 +104,9 @@ def settle(
         raise refusal(SUV_007, minutes=-uptake / 60.0)
     if uptake > longest:
         raise refusal(SUV_042, hours=uptake / 3600.0, nuclide=nuclide or "this nuclide")
-    if short and not _USUAL_MIN[0] * 60 <= uptake <= _USUAL_MIN[1] * 60:
-        usual = f"{_USUAL_MIN[0]:.0f}-{_USUAL_MIN[1]:.0f}"
-        notes.add("SUV-016", minutes=uptake / 60.0, range=usual)
+    low, high = rows["usual_uptake_min"]
+    if short and not low * 60 <= uptake <= high * 60:
+        notes.add("SUV-016", minutes=uptake / 60.0, range=f"{low:.0f}-{high:.0f}")
     return moment
 
 
@@ -116,9 +117,9 @@ def _agree(moment: dt.datetime, time: dt.time, half_life_s: float, notes: Notes)
     seconds -= 86400.0 * round(seconds / 86400.0)
     off = apart(seconds, half_life_s)
     texts = moment.time().isoformat("seconds"), time.isoformat("seconds")
-    if off > 0.05:
+    if off > table("suv")["times"]["refuse"]:
         raise refusal(SUV_041, a=texts[0], b=texts[1])
-    if off > 0.01:
+    if off > table("suv")["times"]["agree"]:
         taken = f"the date-time {texts[0]}"
         notes.add("SUV-029/note", a=texts[0], b=texts[1], percent=100.0 * off, taken=taken)
 

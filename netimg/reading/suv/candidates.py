@@ -12,6 +12,7 @@ from netimg.errors import SUV_028, SUV_029
 from netimg.reading.problems import refusal
 from netimg.reading.suv.decay import apart, mean_count_s
 from netimg.reading.suv.text import clock, day, decimal, stamp
+from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 _SECOND = dt.timedelta(seconds=1)
 _HALF_DAY = dt.timedelta(hours=12)
 _DAY = dt.timedelta(days=1)
-_ONE_PERCENT, _FIVE_PERCENT = 0.01, 0.05
-_TOGETHER_S = 5.0
 
 EXPLICIT = ("decay_correction_datetime", "ge_scan_datetime", "siemens_decay_datetime")
 """Candidates that state the decay reference themselves, in order of trust."""
@@ -130,7 +129,7 @@ def backcomputed(
 
 def common(moments: tuple[dt.datetime, ...] | None) -> dt.datetime | None:
     """Median of per-slice references that agree within 5 s; else None."""
-    if not moments or (max(moments) - min(moments)).total_seconds() > _TOGETHER_S:
+    if not moments or (max(moments) - min(moments)).total_seconds() > _limit("together_s"):
         return None
     return median(moments)
 
@@ -192,13 +191,13 @@ def _series_or(
     if other is not None:
         witnesses.append(other)
     off = min(apart((w - series).total_seconds(), half_life_s) for w in witnesses)
-    if off <= _ONE_PERCENT:
+    if off <= _limit("agree"):
         return Reference("series_datetime", series)
     off = apart((back - series).total_seconds(), half_life_s)
     ratio = found.get("philips_ratio")
     if ratio is not None:
         for name, moment in (("series_datetime", series), ("backcomputed", back)):
-            if apart((moment - ratio).total_seconds(), half_life_s) <= _ONE_PERCENT:
+            if apart((moment - ratio).total_seconds(), half_life_s) <= _limit("agree"):
                 _disagree(series, back, off, notes, taken=name)
                 return Reference(name, moment)
         raise _refused(series, back, off)
@@ -207,8 +206,8 @@ def _series_or(
     if len(starts) >= 2:
         _disagree(series, back, off, notes, taken="the common origin of the frames")
         return Reference("backcomputed", back)
-    near = earliest is not None and abs((earliest - series).total_seconds()) <= _TOGETHER_S
-    if near or off <= _FIVE_PERCENT:
+    near = earliest is not None and abs((earliest - series).total_seconds()) <= _limit("together_s")
+    if near or off <= _limit("refuse"):
         _disagree(series, back, off, notes, taken="the series time")
         return Reference("series_datetime", series)
     raise _refused(series, back, off)
@@ -231,7 +230,7 @@ def _rewritten(
         ratio = found.get("philips_ratio")
         if ratio is not None:
             off = apart((back - ratio).total_seconds(), half_life_s)
-            if off > _ONE_PERCENT:
+            if off > _limit("agree"):
                 raise _refused(back, ratio, off)
         notes.add("SUV-012", minutes=minutes, method="the origin of the frames")
         return Reference("backcomputed", back)
@@ -326,3 +325,7 @@ def _refused(a: dt.datetime, b: dt.datetime, off: float) -> Exception:
         b=b.time().isoformat("seconds"),
         percent=100.0 * off,
     )
+
+
+def _limit(name: str) -> float:
+    return float(table("suv")["times"][name])

@@ -9,16 +9,12 @@ from netimg.errors import SUV_008, SUV_022, SUV_040
 from netimg.reading.problems import refusal
 from netimg.reading.suv.text import decimal
 from netimg.reading.tables import table
-from netimg.reading.tracer import plain
+from netimg.reading.tracer import has_half_life, plain
 
 if TYPE_CHECKING:
     from netimg.reading.suv.header import Injection
     from netimg.reading.suv.notes import Notes
 
-LONG_LIVED_S = 6 * 3600.0
-"""From this half-life on the injection needs a date."""
-
-_NEAR = 0.02
 _UNITS = (("minutes", 60.0), ("hours", 3600.0), ("days", 86400.0))
 
 
@@ -41,18 +37,18 @@ def half_life_s(injection: Injection, notes: Notes, *, repair: bool) -> tuple[st
     if stated < 0:
         raise refusal(SUV_008, half_life_s=stated, nuclide=said or "any nuclide")
     if not named:
-        near = [n for n, row in rows.items() if _fits(stated, row)]
+        near = [n for n, row in rows.items() if has_half_life(stated, row)]
         name = near[0] if near else None
         notes.add("SUV-022/only", half_life_s=stated, nuclide=name or "an unknown nuclide")
         return name, stated
     for name in named:
-        if _fits(stated, rows[name]):
+        if has_half_life(stated, rows[name]):
             if len(named) > 1:
                 notes.add("SUV-008/codes", nuclide=said)
             return name, stated
     for unit, seconds in _UNITS:
         for name in named:
-            if repair and _fits(stated * seconds, rows[name]):
+            if repair and has_half_life(stated * seconds, rows[name]):
                 notes.add("SUV-008/unit", half_life_s=stated, nuclide=name, unit=unit)
                 return name, stated * seconds
     raise refusal(SUV_008, half_life_s=stated, nuclide=said)
@@ -87,18 +83,24 @@ def check_branching(
     if nuclide is None or share == 0.0:
         return
     stated = decimal(injection.positron_fraction, "positron fraction (0018,1076)")
-    small = share < 0.5
+    rows = table("suv")["nuclide"]
+    small = share < rows["positron_small"]
     if not stated:
         if small and not corrected:
             notes.add("SUV-040/note", fraction="(absent)", nuclide=nuclide, table=share)
         return
     fraction = stated / 100.0 if stated > 1.0 else stated
-    if abs(fraction / share - 1.0) <= 0.05:
+    if abs(fraction / share - 1.0) <= rows["positron_near"]:
         return
     if small and not corrected:
         raise refusal(SUV_040, fraction=stated, nuclide=nuclide, table=share)
     if not small and fraction != 1.0:
         notes.add("SUV-040/note", fraction=f"{stated:g}", nuclide=nuclide, table=share)
+
+
+def is_long_lived(half_life_s: float) -> bool:
+    """Whether the injection needs a date."""
+    return half_life_s >= float(table("suv")["nuclide"]["long_lived_h"]) * 3600.0
 
 
 def gives_positrons(nuclide: str | None) -> bool:
@@ -113,7 +115,3 @@ def _from_table(named: list[str], notes: Notes, *, repair: bool) -> tuple[str, f
         raise refusal(SUV_008, "none", nuclide=", ".join(named))
     notes.add("SUV-008/table", nuclide=named[0])
     return named[0], float(table("nuclides")[named[0]]["half_life_s"])
-
-
-def _fits(seconds: float, row: dict[str, float]) -> bool:
-    return abs(seconds / row["half_life_s"] - 1.0) <= _NEAR

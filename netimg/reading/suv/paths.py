@@ -21,6 +21,7 @@ from netimg.reading.suv.decay import decayed, frame_gain
 from netimg.reading.suv.job import body_of, case_of
 from netimg.reading.suv.result import SuvResult
 from netimg.reading.suv.text import decimal
+from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from netimg.reading.suv.candidates import Times
     from netimg.reading.suv.header import Private
     from netimg.reading.suv.job import Case, Job
-
-_PHILIPS_NOTE_PCT, _PHILIPS_LIMIT_PCT = 1.0, 10.0
-_SPECT_NOTE, _SPECT_LIMIT = 0.01, 0.05
 
 
 def by_unit(job: Job) -> SuvResult:
@@ -105,9 +103,10 @@ def _to_injection(job: Job, case: Case, path: str, scale: float) -> SuvResult:
         relative["as_acquired"] = gain
         off = abs(gain - 1.0)
         a, b = "decay correction ADMIN", "decay factor 1"
-        if off > _SPECT_LIMIT:
+        limits = table("suv")["times"]
+        if off > limits["refuse"]:
             raise refusal(SUV_029, a=a, b=b, percent=100.0 * off)
-        if off > _SPECT_NOTE:
+        if off > limits["agree"]:
             taken = "the stated correction to the injection"
             job.notes.add("SUV-029/note", a=a, b=b, percent=100.0 * off, taken=taken)
     return _result(
@@ -225,9 +224,10 @@ def _compare(job: Job, suv: float, own: float) -> None:
     except SUVError:
         return
     percent = abs(mine / suv - 1.0) * 100.0
-    if percent > _PHILIPS_LIMIT_PCT:
+    limits = table("suv")["philips"]
+    if percent > limits["refuse_pct"]:
         raise refusal(SUV_026, percent=percent)
-    if percent > _PHILIPS_NOTE_PCT:
+    if percent > limits["note_pct"]:
         job.notes.add("SUV-026/note", percent=percent)
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from netimg.errors import SUV_001, SUV_002, SUV_004, SUV_005, SUV_035
 from netimg.reading.problems import refusal
 from netimg.reading.suv.text import decimal
+from netimg.reading.tables import table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netimg.reading.suv.notes import Notes
 
 STORED_SUV = ("GML", "CM2ML")
 """Units that are SUV already."""
-
-_POSSIBLE_MBQ_KG = (0.02, 100.0)
-_USUAL_MBQ_KG = (0.3, 20.0)
 
 
 def weight_kg(text: str | None, notes: Notes, *, repair: bool) -> float:
@@ -30,9 +30,10 @@ def weight_kg(text: str | None, notes: Notes, *, repair: bool) -> float:
     if not stated:
         raise refusal(SUV_001)
     kg = stated
-    if stated > 1000 and repair:
+    rows = table("suv")["weight"]
+    if stated > rows["grams_above"] and repair:
         kg = stated / 1000.0
-    if not 2.0 <= kg <= 400.0:
+    if not _inside(kg, rows["possible_kg"]):
         raise refusal(SUV_002, weight=f"{stated:g} kg")
     if kg != stated:
         notes.add("SUV-002/grams", weight=f"{stated:g}", kg=kg)
@@ -50,12 +51,12 @@ def height_m(text: str | None, notes: Notes, *, repair: bool) -> float | None:
     stated = decimal(text, "height (0010,1020)")
     if not stated:
         return None
-    metres, unit = stated, None
-    if repair and 30 <= stated <= 260:
+    metres, unit, rows = stated, None, table("suv")["height"]
+    if repair and _inside(stated, rows["as_cm"]):
         metres, unit = stated / 100.0, "cm"
-    elif repair and 300 <= stated <= 2600:
+    elif repair and _inside(stated, rows["as_mm"]):
         metres, unit = stated / 1000.0, "mm"
-    if not 0.3 <= metres <= 2.6:
+    if not _inside(metres, rows["possible_m"]):
         raise refusal(SUV_035, height=f"{stated:g} m")
     if unit:
         notes.add("SUV-035/unit", height=f"{stated:g}", unit=unit)
@@ -81,17 +82,22 @@ def dose_bq(
     own = 1e6 if enhanced and not typed else 1.0
     name = "MBq" if own == 1e6 else "Bq"
     per_kg = stated * own / 1e6 / kg
-    if _POSSIBLE_MBQ_KG[0] <= per_kg <= _POSSIBLE_MBQ_KG[1]:
-        if not _USUAL_MBQ_KG[0] <= per_kg <= _USUAL_MBQ_KG[1]:
+    rows = table("suv")["dose"]
+    if _inside(per_kg, rows["possible_mbq_kg"]):
+        if not _inside(per_kg, rows["usual_mbq_kg"]):
             notes.add("SUV-005/unusual", mbq=stated * own / 1e6, kg=kg)
         return stated * own
     usual = [
         (unit, factor)
         for unit, factor in (("Bq", 1.0), ("kBq", 1e3), ("MBq", 1e6))
-        if _USUAL_MBQ_KG[0] <= stated * factor / 1e6 / kg <= _USUAL_MBQ_KG[1]
+        if _inside(stated * factor / 1e6 / kg, rows["usual_mbq_kg"])
     ]
     if stated < 0 or len(usual) != 1 or not repair or typed:
         raise refusal(SUV_005, dose=f"{stated:g} {name}")
     unit, factor = usual[0]
     notes.add("SUV-005/unit", dose=f"{stated:g}", unit=unit, mbq=stated * factor / 1e6)
     return stated * factor
+
+
+def _inside(value: float, limits: Sequence[float]) -> bool:
+    return limits[0] <= value <= limits[1]
