@@ -104,25 +104,26 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class _Joined:
+    """Parts that are asked together, written as the kind's name and its parts."""
+
+    parts: tuple[Expr, ...]
+
+    def __str__(self) -> str:
+        """Return it as written."""
+        return f"{type(self).__name__.lower()}({', '.join(map(str, self.parts))})"
+
+
+class All(_Joined):
     """``all(...)``."""
 
-    parts: tuple[Expr, ...]
-
-    def __str__(self) -> str:
-        """Return it as written."""
-        return f"all({', '.join(map(str, self.parts))})"
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Any:
+class Any(_Joined):
     """``any(...)``."""
 
-    parts: tuple[Expr, ...]
-
-    def __str__(self) -> str:
-        """Return it as written."""
-        return f"any({', '.join(map(str, self.parts))})"
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
