@@ -102,7 +102,7 @@ class Assessment:
     options: tuple[Option, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     missing: tuple[tuple[str, int], ...] = ()
-    """(fact, number of rows that wait for it), most first, then by name."""
+    """(fact, rows that a value of it alone could decide), most first, then by name."""
     profiles: tuple[str, ...] = ()
     catalogue_version: str = ""
     operator_differences: Mapping[str, Any] = field(default_factory=dict)

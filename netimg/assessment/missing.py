@@ -31,7 +31,10 @@ class OpenRow:
 
 
 def ranked(rows: Sequence[OpenRow], evidence: Evidence, find: Find) -> tuple[tuple[str, int], ...]:
-    """(fact, rows it would decide by itself), most first, then by name."""
+    """(fact, rows it would decide by itself), most first, then by name.
+
+    Every absent fact is named; 0 for one that decides nothing without others.
+    """
     counts: dict[str, int] = {}
     for row in rows:
         for fact in {r.what for r in row.reasons if _is_absent(r)}:

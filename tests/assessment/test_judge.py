@@ -622,6 +622,24 @@ def test_missing_facts_are_ranked_by_the_rows_they_would_decide():
     assert ranked["clinical.weight_kg"] == 0  # the remnant waits for more than that
 
 
+def test_one_low_value_settles_a_constellation_though_the_burden_is_missing_too():
+    unmeasured = Findings(items=(measured("burden_pct", None, "%", reason="missing_input:liver"),))
+    view = assess(unmeasured)
+    assert "missing_input:liver" in why(view["COMBO-HEPFAIL"])
+    assert dict(view.missing)["labs.ast"] == 1
+    told = assess(unmeasured | facts(labs={"ast": LABS["ast"] | {"value": 100}}))
+    assert told["COMBO-HEPFAIL"].status is Status.NOT_MET  # above 100 is asked for
+    assert "labs.ast" not in dict(told.missing)
+    high = assess(unmeasured | facts(labs={"ast": LABS["ast"] | {"value": 101}}))
+    assert high["COMBO-HEPFAIL"].status is Status.UNKNOWN
+
+
+def test_facts_that_decide_nothing_alone_stand_after_those_that_do():
+    counts = [rows for _, rows in assess(ct(60.0), plan(ct(60.0))).missing]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] == 0
+
+
 def test_a_fact_that_cannot_settle_a_row_alone_counts_nothing():
     labs = {"ast": LABS["ast"]}
     found = rows(ct(60.0) | facts(labs=labs))
