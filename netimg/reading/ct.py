@@ -9,20 +9,20 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_011, IDX_012, PIX_005, PIX_006, PIX_013, SEL_017
-from netimg.reading.draft import common_doubts, earliest, instances
+from netimg.reading.draft import plain_series, stacked
 from netimg.reading.phase import PhaseReading, decide, from_tags, from_words
-from netimg.reading.pixels import PixelOpener, StoredSlice, check_format, same_picture
+from netimg.reading.pixels import PixelOpener, StoredSlice, check_format
 from netimg.reading.problems import doubt, refusal
-from netimg.reading.stack import stack
 from netimg.reading.tables import table
 from netimg.reading.tracer import plain
-from netimg.study import Phase, Role, Series
+from netimg.study import Phase, Role
 from netimg.volume import Quantity
 
 if TYPE_CHECKING:
     from netimg.flag import Flag
     from netimg.reading.draft import Draft
     from netimg.settings import Settings
+    from netimg.study import Series
 
 
 def read_ct(draft: Draft, settings: Settings) -> Series:
@@ -36,14 +36,8 @@ def read_ct(draft: Draft, settings: Settings) -> Series:
     _exclude(draft)
     check_format(draft.headers, series=draft.label, settings=settings)
     _check_scale(draft)
-    found = stack(
-        draft.headers,
-        series=draft.label,
-        kind="CT",
-        same_picture=lambda a, b: same_picture(draft.headers[a], draft.headers[b], settings),
-    )
+    found = stacked(draft, settings)
     ordered = [draft.headers[i] for i in found.order]
-    first = ordered[0]
     phase = read_phase(draft)
     opener = PixelOpener(
         slices=tuple(
@@ -55,26 +49,14 @@ def read_ct(draft: Draft, settings: Settings) -> Series:
         series=draft.label,
         settings=settings,
     )
-    return Series(
-        uid=draft.uid,
-        number=draft.number,
-        kind="CT",
-        description=first.series_description or "",
-        grid=found.grid,
-        instances=instances(draft, found),
-        opener=opener,
+    series = plain_series(draft, found, opener)
+    return replace(
+        series,
         role=Role.CT,
-        series_number=first.series_number,
-        frame_of_reference_uid=first.frame_of_reference,
-        acquired_at=earliest(ordered),
-        slice_thickness_mm=first.thickness_mm,
         phase=phase.phase,
-        kernel=first.kernel,
-        body_part=first.body_part,
-        contrast=first.contrast_agent,
-        manufacturer=first.manufacturer,
+        contrast=ordered[0].contrast_agent,
         why=(f"phase {phase.phase.value}: {phase.why}",),
-        flags=(*found.flags, *common_doubts(draft), *_doubts(draft, phase, found.grid.spacing_mm)),
+        flags=(*series.flags, *_doubts(draft, phase, found.grid.spacing_mm)),
     )
 
 

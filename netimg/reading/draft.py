@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netimg.reading.index import kind_of
+from netimg.reading.pixels import same_picture
 from netimg.reading.problems import doubt
-from netimg.study import Instance
+from netimg.reading.stack import stack
+from netimg.study import Instance, Series
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from netimg.flag import Flag
     from netimg.reading.headers import Header
     from netimg.reading.stack import Stack
+    from netimg.settings import Settings
+    from netimg.study import Opener
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,49 @@ def drafts(headers: Sequence[Header]) -> list[Draft]:
     return [Draft(tuple(groups[key]), key[1], n) for n, key in enumerate(ordered, start=1)]
 
 
-def instances(draft: Draft, stack: Stack) -> tuple[Instance, ...]:
+def stacked(draft: Draft, settings: Settings) -> Stack:
+    """Grid of a series and the order of its files on it.
+
+    Raises
+    ------
+    InputError
+        GEO-: why the files make no grid.
+    """
+    return stack(
+        draft.headers,
+        series=draft.label,
+        kind=draft.kind,
+        same_picture=lambda a, b: same_picture(draft.headers[a], draft.headers[b], settings),
+    )
+
+
+def plain_series(draft: Draft, found: Stack, opener: Opener) -> Series:
+    """What a CT and a PET say about themselves alike."""
+    ordered = [draft.headers[i] for i in found.order]
+    first = ordered[0]
+    return Series(
+        uid=draft.uid,
+        number=draft.number,
+        kind=draft.kind,
+        description=first.series_description or "",
+        grid=found.grid,
+        instances=_instances(draft, found),
+        opener=opener,
+        series_number=first.series_number,
+        frame_of_reference_uid=first.frame_of_reference,
+        acquired_at=_earliest(ordered),
+        slice_thickness_mm=first.thickness_mm,
+        kernel=first.kernel,
+        body_part=first.body_part,
+        manufacturer=first.manufacturer,
+        flags=(*found.flags, *_doubts(draft)),
+    )
+
+
+def _instances(draft: Draft, found: Stack) -> tuple[Instance, ...]:
     """Files in grid order, as outputs refer to them."""
     result = []
-    for z, place in enumerate(stack.order):
+    for z, place in enumerate(found.order):
         header = draft.headers[place]
         result.append(
             Instance(
@@ -78,8 +121,7 @@ def instances(draft: Draft, stack: Stack) -> tuple[Instance, ...]:
     return tuple(result)
 
 
-def common_doubts(draft: Draft) -> list[Flag]:
-    """Doubts that a CT and a PET share."""
+def _doubts(draft: Draft) -> list[Flag]:
     first = draft.headers[0]
     flags = []
     modality = {"CT": "CT", "PET": "PT"}[draft.kind]
@@ -106,7 +148,7 @@ def common_doubts(draft: Draft) -> list[Flag]:
     return flags
 
 
-def earliest(headers: Sequence[Header]) -> dt.datetime | None:
+def _earliest(headers: Sequence[Header]) -> dt.datetime | None:
     """Earliest acquisition of a series; the series' own time where no slice says one."""
     times = [h.acquired_at for h in headers if h.acquired_at is not None]
     return min(times) if times else headers[0].series_at

@@ -7,17 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_011, IDX_012, SUVError
-from netimg.reading.draft import common_doubts, earliest, instances
-from netimg.reading.pixels import PixelOpener, StoredSlice, check_format, same_picture
+from netimg.reading.draft import plain_series, stacked
+from netimg.reading.pixels import PixelOpener, StoredSlice, check_format
 from netimg.reading.problems import doubt, refusal
-from netimg.reading.stack import stack
 from netimg.reading.suv import resolve
 from netimg.reading.suv.nuclide import gives_positrons
 from netimg.reading.suv.provenance import record, refused_record
 from netimg.reading.suv.resolve import OVERRIDES
 from netimg.reading.tables import table
 from netimg.reading.tracer import Tracer, recognise
-from netimg.study import Role, Series
 from netimg.volume import Quantity
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from netimg.reading.draft import Draft
     from netimg.reading.headers import Header
     from netimg.settings import Settings
-    from netimg.study import SuvRecord
+    from netimg.study import Series, SuvRecord
 
 
 def read_pet(draft: Draft, settings: Settings, overrides: Mapping[str, object]) -> Series:
@@ -48,39 +46,20 @@ def read_pet(draft: Draft, settings: Settings, overrides: Mapping[str, object]) 
     if any(projected & {*h.image_type, *_series_type(h)} for h in draft.headers):
         raise refusal(IDX_012, series=draft.label)
     check_format(draft.headers, series=draft.label, settings=settings)
-    found = stack(
-        draft.headers,
-        series=draft.label,
-        kind="PET",
-        same_picture=lambda a, b: same_picture(draft.headers[a], draft.headers[b], settings),
-    )
+    found = stacked(draft, settings)
     ordered = [draft.headers[i] for i in found.order]
-    first = ordered[0]
     typed = overrides.get("tracer")
-    tracer = _tracer(first, None if typed is None else str(typed))
+    tracer = _tracer(ordered[0], None if typed is None else str(typed))
     suv = suv_record(ordered, overrides)
-    return Series(
-        uid=draft.uid,
-        number=draft.number,
-        kind="PET",
-        description=first.series_description or "",
-        grid=found.grid,
-        instances=instances(draft, found),
-        opener=_opener(ordered, suv, draft, found.grid, settings),
-        role=Role.OTHER,
-        series_number=first.series_number,
-        frame_of_reference_uid=first.frame_of_reference,
-        acquired_at=earliest(ordered),
-        slice_thickness_mm=first.thickness_mm,
-        kernel=first.kernel,
-        body_part=first.body_part,
-        manufacturer=first.manufacturer,
+    series = plain_series(draft, found, _opener(ordered, suv, draft, found.grid, settings))
+    return replace(
+        series,
         tracer=tracer.id,
         tracer_class=tracer.kind,
         nuclide=tracer.nuclide,
         suv=suv,
         why=(f"tracer {tracer.name or 'not recognised'}: {tracer.why}",),
-        flags=(*found.flags, *common_doubts(draft), *_doubts(draft, tracer), *suv.notes),
+        flags=(*series.flags, *_doubts(draft, tracer), *suv.notes),
     )
 
 
