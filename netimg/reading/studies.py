@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from netimg.errors import IDX_020, SEL_011, InputError
+from netimg.errors import IDX_020, SEL_011, USE_005, InputError, UsageError
 from netimg.progress import Progress, silent
 from netimg.reading.choose import by_token, choose_ct, choose_pets, is_meant, not_there
 from netimg.reading.ct import read_ct, with_phase
@@ -76,8 +76,8 @@ def open_study(
         IDX-001, IDX-002, IDX-009, IDX-020, SEL-011, or the reason why a series that was asked for
         cannot be used.
     UsageError
-        USE-001 an override that cannot be meant, USE-003 several studies, USE-005 no such study,
-        SEL-013 no such series.
+        USE-001 an override that cannot be meant, USE-003 several studies, USE-005 no such study or
+        patient, SEL-013 no such series.
     NothingUsable
         IDX-018 neither CT nor PET, SEL-018 every CT was refused.
     ValueError
@@ -230,6 +230,10 @@ class _Reading:
         chosen = self.overrides.get("patient")
         if chosen is not None:
             kept = [h for h in images if h.patient.id == str(chosen)]
+            if images and not kept:
+                what = "no image of this study carries the patient ID that was typed (--patient)."
+                todo = "Type it as it stands in the files, Patient ID (0010,0020)."
+                raise UsageError(USE_005, what=what, todo=todo)
             rest = [h for h in images if h.patient.id != str(chosen)]
             return kept, [_aside(h, "IDX-020/aside", file=h.file.name) for h in rest]
         if len(ids) > 1:

@@ -321,6 +321,9 @@ def test_two_identities_are_refused_until_one_is_chosen(tmp_path):
     study = open_study(tmp_path, overrides={"patient": "first"})
     assert study.pets == ()
     assert {item.code for item in study.set_aside} == {"IDX-020"}
+    with pytest.raises(UsageError, match="USE-005") as wrong:
+        open_study(tmp_path, overrides={"patient": "third"})
+    assert "--patient" in wrong.value.what
 
 
 def test_a_pet_of_another_study_is_taken_by_uid_and_of_another_patient_never(tmp_path):
