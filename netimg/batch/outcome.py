@@ -50,6 +50,8 @@ class Outcome:
     seconds: float = 0.0
     host: str = ""
     finished_at: str = ""
+    log: str = ""
+    """Log of the last attempt, relative to the folder of the batch."""
 
     @classmethod
     def refused(cls, label: str, source: str, error: NetimgError, *, stage: str = "") -> Outcome:

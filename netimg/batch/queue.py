@@ -32,6 +32,11 @@ class Task:
     """The study's folder or archive, as the user named the input."""
     request: Request
 
+    @property
+    def log(self) -> Path:
+        """Where a worker writes the log of an attempt; `keep_log` puts it in its place."""
+        return self.request.output.parents[1] / "logs" / f".{self.label}.part"
+
     def earlier_failure(self, out: Path) -> Outcome | None:
         """How it failed in an earlier call; None if it did not, or has a result since."""
         from netimg.reporting.finished import finished_manifest
@@ -46,6 +51,21 @@ class Task:
         from netimg.reporting.finished import remove_parts
 
         remove_parts(self.request.output.parent, pid)
+
+
+def keep_log(out: Path, outcome: Outcome) -> Outcome:
+    """Put the log of the attempt that just ended in its place, ``logs/<label>.jsonl``.
+
+    A study that was skipped keeps the log of the attempt that made it.
+    """
+    part = out / "logs" / f".{outcome.label}.part"
+    name = f"logs/{outcome.label}.jsonl"
+    if part.is_file():
+        if outcome.state is State.SKIPPED:
+            part.unlink()
+        else:
+            part.replace(out / name)
+    return replace(outcome, log=name if (out / name).is_file() else "")
 
 
 @dataclass(slots=True)

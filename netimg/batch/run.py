@@ -133,7 +133,9 @@ class _Book:
 
     def note(self, outcome: Outcome) -> None:
         """Take an outcome in and keep it as the status of its study."""
-        outcome = self._completed(outcome)
+        from netimg.batch.queue import keep_log
+
+        outcome = keep_log(self.out, self._completed(outcome))
         outcome.write(self.out)
         self.outcomes.append(outcome)
         self.tables.add(outcome)

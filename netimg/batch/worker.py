@@ -52,10 +52,12 @@ def serve(connection: Connection, settings: Settings, threads: int) -> None:
 def run_task(task: Task, settings: Settings, stages: _Stages) -> Outcome:
     """One study; a refusal or a bug becomes its outcome."""
     from netimg.pipeline import run
+    from netimg.pipeline.log import logged_to
 
     began = time.monotonic()
     try:
-        finished = run(task.request, settings, stages)
+        with logged_to(task.log):
+            finished = run(task.request, settings, stages)
     except NetimgError as error:
         outcome = Outcome.refused(task.label, task.source, error, stage=stages.name)
     except ConnectionError:

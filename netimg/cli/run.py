@@ -20,6 +20,7 @@ from netimg.errors import USE_001, USE_002, UsageError
 
 if TYPE_CHECKING:
     from netimg.pipeline import Request
+    from netimg.result import StudyResult
     from netimg.settings import Settings
 
 _EXAMPLE = "netimg run patient_07/ -o out/ --facts patient_07.toml"
@@ -94,6 +95,7 @@ def run(
     if outcome.result is None:
         _say_finished(terminal, outcome.path)
         return
+    _note_decisions(terminal, outcome.result)
     if terminal.json_wanted:
         import json
 
@@ -103,6 +105,16 @@ def run(
 
     for line in run_summary(outcome.result, outcome.path):
         terminal.result(line)
+
+
+def _note_decisions(terminal: Terminal, result: StudyResult) -> None:
+    """Say with -v why each series was taken for what it is, and how long each stage took."""
+    study = result.study
+    for series in ((study.ct,) if study.ct else ()) + study.pets:
+        for why in series.why:
+            terminal.note(f"{series.kind} series {series.number}: {why}")
+    for stage, seconds in () if result.manifest is None else result.manifest.stages:
+        terminal.note(f"{stage} {seconds:.1f} s")
 
 
 def _say_finished(terminal: Terminal, path: Path) -> None:

@@ -6,12 +6,13 @@ import json
 import logging
 import os
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from netimg.errors import USE_001, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ class Terminal:
         _write(sys.stderr, text)
 
     def note(self, text: str) -> None:
-        """Print a decision; only with -v."""
+        """Print a decision or a time; only with -v."""
         if self.verbose:
             _write(sys.stderr, text)
 
@@ -135,34 +136,28 @@ class _Bar:
 
 
 def configure_log(path: Path | None, verbose: int) -> None:
-    """Send netimg's log to a file (JSON lines, debug) or to stderr (-v info, -vv debug)."""
+    """Send netimg's log as JSON lines to a file, or to stderr with -vv."""
     root = logging.getLogger("netimg")
-    root.handlers.clear()
-    if path is not None:
-        stream = path.open("w", encoding="utf-8")
-        handler: logging.Handler = logging.StreamHandler(stream)
-        handler.setFormatter(_JsonLines())
-        root.addHandler(handler)
-        root.setLevel(logging.DEBUG)
-    elif verbose > 1:
-        root.addHandler(logging.StreamHandler(sys.stderr))
-        root.setLevel(logging.DEBUG)
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    if path is None and verbose < 2:
+        return
+    from netimg.pipeline.log import JsonLines
+
+    handler = logging.StreamHandler(sys.stderr) if path is None else _log_file(path)
+    handler.setFormatter(JsonLines())
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
 
 
-class _JsonLines(logging.Formatter):
-    """One JSON object per event; values from ``extra`` as they are, no identity by design."""
-
-    _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-
-    def format(self, record: logging.LogRecord) -> str:
-        extra = {k: v for k, v in vars(record).items() if k not in self._USUAL}
-        event = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
-            "level": record.levelname.lower(),
-            "where": record.name,
-            "event": record.getMessage(),
-        }
-        return json.dumps(event | extra, default=str, ensure_ascii=False)
+def _log_file(path: Path) -> logging.Handler:
+    try:
+        return logging.FileHandler(path, mode="w", encoding="utf-8")
+    except OSError as error:
+        what = f"{path} cannot be written: {error.strerror}."
+        todo = "Name a file in a folder that is there."
+        raise UsageError(USE_001, what=what, where="--log", todo=todo) from error
 
 
 def _write(stream: Any, text: str) -> None:  # noqa: ANN401  # a text stream

@@ -135,6 +135,7 @@ def judge(
     view: Assessment = assess(
         found, plans, profiles=tuple(settings["criteria.profiles"]), settings=settings
     )
+    clock.stop()
     done = result.StudyResult.of(study, anatomy, found, plans, view)
     return StudyResult(**fields_of(done))
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from netimg.pipeline.clock import Clock
 from netimg.pipeline.facts import dated, load_facts
+from netimg.pipeline.log import tell_chosen, tell_result
 from netimg.pipeline.provenance import card_of, manifest_of, model_name, now, peak_memory_mb
 from netimg.pipeline.request import Outcome, Request
 from netimg.pipeline.required import check_found, check_read
@@ -42,6 +43,7 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
         settings=settings,
         progress=progress,
     )
+    tell_chosen(study)
     facts = dated(typed, study)
     check_read(request.require, study, facts)
     manifest = manifest_of(study, request, facts, settings)
@@ -52,12 +54,12 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
     anatomy, flags = find_anatomy(study, masks=request.masks, settings=settings, clock=clock)
     check_found(request.require, study, anatomy, flags)
     done = judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)
-    stages = clock.seconds()  # the manifest ends before the report does
-    clock.stage("report")
+    tell_result(done)
+    clock.stage("report")  # the manifest ends before the report does
     manifest = replace(
         manifest,
         model=model_name(anatomy),
-        stages=stages,
+        stages=clock.seconds(),
         finished_at=now(),
         peak_memory_mb=peak_memory_mb(),
     )
@@ -68,6 +70,7 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
         privacy=settings["reporting.privacy"],
         settings=settings,
     )
+    clock.stop()
     del held
     return Outcome(path=path, result=replace(done, manifest=manifest))
 

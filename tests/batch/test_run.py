@@ -53,10 +53,23 @@ def test_a_failed_study_has_the_four_parts_of_its_refusal_and_no_folder(first):
         assert row["todo"]
         assert row["input"]
         assert not (out / "studies" / row["label"]).exists()
+        assert row["log"] == ("" if row["stage"] == "index" else f"logs/{row['label']}.jsonl")
         kept = document(out / "status" / f"{row['label']}.json")
         assert {key: kept[key] for key in ("code", "what", "where", "todo")} == {
             key: row[key] for key in ("code", "what", "where", "todo")
         }
+
+
+def test_every_attempt_has_a_log_that_names_its_stages_and_no_patient(first):
+    out, result = first
+    begun = {o.label for o in result.outcomes if o.stage != "index"}
+    assert {path.name for path in (out / "logs").iterdir()} == {f"{n}.jsonl" for n in begun}
+    for outcome in result.outcomes[:2]:
+        text = (out / outcome.log).read_text("utf-8")
+        events = [json.loads(line) for line in text.splitlines()]
+        stages = [e["stage"] for e in events if e["event"] == "stage"]
+        assert stages == ["read", "segment", "measure", "plan", "assess", "report"]
+        assert "anna" not in text.casefold()
 
 
 def test_a_label_is_the_name_of_the_folder_and_says_nothing_of_the_patient(first):
@@ -101,7 +114,8 @@ def test_a_second_call_skips_what_is_finished_and_keeps_the_failures(first, mixe
 
 def _kept(out):
     """Bytes of the tables and of each study's status."""
-    paths = [out / "summary.csv", out / "failed.csv", *(out / "status").iterdir()]
+    paths = [out / "summary.csv", out / "failed.csv"]
+    paths += [path for name in ("status", "logs") for path in (out / name).iterdir()]
     return {path.name: path.read_bytes() for path in paths}
 
 

@@ -103,6 +103,43 @@ def test_the_text_of_a_run_is_short_and_says_what_was_used(
     assert "\x1b" not in shown.out + shown.err
 
 
+def test_the_log_has_the_stages_and_the_choices_and_no_word_of_the_patient(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pydicom
+
+    out, log = tmp_path / "out", tmp_path / "run.jsonl"
+    words = ["run", str(PHANTOM), "-o", str(out), *WITH_FACTS, "--outputs", "csv", "-v"]
+    assert call([*words, "--log", str(log)]) == 0
+    said = capsys.readouterr().err
+    assert "CT series 1: chosen: the only usable CT" in said
+    assert any(line.startswith("measure ") and line.endswith(" s") for line in said.splitlines())
+    text = log.read_text("utf-8")
+    events = [json.loads(line) for line in text.splitlines()]
+    stages = {e["stage"]: e["seconds"] for e in events if e["event"] == "stage"}
+    assert list(stages) == ["read", "segment", "measure", "plan", "assess", "report"]
+    assert min(stages.values()) >= 0.0
+    (chosen,) = (e for e in events if e["event"] == "CT chosen")
+    assert (chosen["series"], chosen["why"]) == (1, "chosen: the only usable CT")
+    (result,) = (e for e in events if e["event"] == "result")
+    assert result["flags"] >= len(result["codes"])
+    for path in PHANTOM.glob("*/*"):
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        for keyword in ("PatientName", "PatientID", "PatientBirthDate", "SeriesDescription",
+                        "StudyDescription", "AccessionNumber"):  # fmt: skip
+            value = str(header.get(keyword, ""))
+            assert not value or value not in text, keyword
+
+
+def test_a_log_that_cannot_be_written_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", str(PHANTOM), "-o", str(tmp_path / "out"), "--log", str(tmp_path / "no" / "l")]
+    status, said = _refusal(words, capsys)
+    assert (status, said[:7]) == (2, "USE-001")
+    assert "--log" in said
+
+
 def test_without_facts_the_answers_that_need_them_name_what_is_missing(tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["run", str(PHANTOM), "-o", str(out), *TRUE_MASKS, "--outputs", "csv", "-q"]
