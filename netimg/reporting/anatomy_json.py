@@ -81,13 +81,12 @@ def _lesion_json(lesion: Lesion, findings: Findings, place: Place | None) -> Doc
     where: Document = {}
     if place is not None:
         where = {
-            "bbox_zyx": [list(pair) for pair in place.box],
+            "bbox": [list(pair) for pair in reversed(place.box)],  # i, j, k
             "centroid_lps_mm": list(place.centroid_lps_mm),
             "slice_index": place.slice_index,
         }
     return {
         "id": lesion.id,
-        "number": lesion.number,
         "tracking_uid": lesion.tracking_uid,
         "status": lesion.status.value,
         "type": lesion.type.value,
@@ -169,7 +168,7 @@ def _probability(entry: Mapping[str, Any], out: Path) -> Volume | None:
 
 def _lesion(entry: Mapping[str, Any]) -> Lesion:
     return Lesion(
-        number=entry["number"],
+        number=int(entry["id"].removeprefix("L")),
         tracking_uid=entry["tracking_uid"],
         status=LesionStatus(entry["status"]),
         type=LesionType(entry["type"]),

@@ -150,3 +150,13 @@ def test_plan_findings_stay_with_their_plan_and_text_needs_no_folder(shown):
     validator("results-1").validate(document)
     assert document["lesions"] == []
     assert "anatomy" not in document
+
+
+def test_the_box_of_a_lesion_is_given_in_the_order_i_j_k(shown, document):
+    first = document["lesions"][0]
+    assert "number" not in first
+    labels = shown.anatomy.lesion_labels.labels == 1
+    for axis, (low, high) in zip((2, 1, 0), first["bbox"], strict=True):
+        others = tuple(k for k in range(3) if k != axis)
+        there = labels.any(axis=others).nonzero()[0]
+        assert (low, high) == (there[0], there[-1] + 1)
