@@ -33,6 +33,7 @@ _PATIENT = (
     "liver_volume_ml", "tumour_volume_ml", "burden_pct", "lesion_count", "bilobar",
     "segments_involved", "dominant_lesion_pct", "longest_mm", "sum_diameters_mm",
 )  # fmt: skip
+_UPTAKE = ("sstr_suv_max", "fdg_suv_max")
 _FROM_BATCH = (
     "label", "input", "code", "exit_code", "attempts", "seconds", "host", "finished_at",
 )  # fmt: skip
@@ -122,13 +123,11 @@ def _finding_cells(document: Mapping[str, Any]) -> dict[str, Cell]:
                 cells["burden_hi_pct"] = finding.get("hi")
         elif scope == "pet" and name in ("sstr_liver_tv_ml", "sstr_liver_tl_g"):
             cells[name.replace("liver_", "")] = value
+        elif scope == "pet" and name in _UPTAKE and value is not None:
+            cells[name] = value  # where no lesion is known; else the lesions' below
         elif scope == "lesion" and value is not None:
             highest.setdefault(name, []).append(value)
-    for column, name in (
-        ("sstr_suv_max", "sstr_suv_max"),
-        ("fdg_suv_max", "fdg_suv_max"),
-        ("krenning_max", "sstr_krenning"),
-    ):
+    for column, name in (*((name, name) for name in _UPTAKE), ("krenning_max", "sstr_krenning")):
         if name in highest:
             cells[column] = max(highest[name])
     return cells

@@ -32,6 +32,18 @@ def manifest(folder):
     return json.loads((folder / "manifest.json").read_text("utf-8"))
 
 
+def test_uptake_of_the_whole_pet_stands_in_where_no_lesion_is_known(document, manifest):
+    scan = {"name": "sstr_suv_max", "value": 80.0, "scope": "pet", "id": "sstr"}
+    lesions = [f for f in document["findings"] if f["scope"] == "lesion"]
+    rows = [
+        summary_row(
+            {**document, "findings": found}, manifest, status="done", outcome=OUTCOME
+        )["sstr_suv_max"]
+        for found in ([scan], [*lesions, scan])
+    ]  # fmt: skip
+    assert rows == [80.0, 20.0]
+
+
 def test_columns_are_those_of_the_interface():
     assert ",".join(SUMMARY_COLUMNS) == (
         "label,input,status,code,exit_code,attempts,seconds,peak_memory_mb,host,finished_at,"
