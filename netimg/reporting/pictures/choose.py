@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from netimg.finding import Scope
 from netimg.reporting.colours import lesion_rgb
-from netimg.reporting.pictures.draw import Field, Outline, Window, drawn
+from netimg.reporting.pictures.draw import Field, Outline, Window, drawn, whole
 from netimg.reporting.pictures.montage import (
     Scene,
     axial_montage,
@@ -19,7 +19,7 @@ from netimg.reporting.pictures.montage import (
     spread,
 )
 from netimg.reporting.pictures.picture import Picture
-from netimg.reporting.pictures.planes import Turned, labels_on
+from netimg.reporting.pictures.planes import Plane, Turned, labels_on
 from netimg.reporting.places import Place, anatomy_series, instance_number, lesion_places
 from netimg.reporting.words.sentences import (
     lesion_ct_alt,
@@ -241,7 +241,10 @@ def _pet_pictures(pet: Series, result: StudyResult, config: dict[str, Any]) -> I
 def _projections(scene: _PetScene, config: dict[str, Any]) -> Iterator[Picture]:
     turned = Turned(scene.image.grid)
     shown = [lesion for lesion in scene.lesions if (scene.labels == lesion.number).any()]
-    for view, project in (("anterior", turned.front), ("left_lateral", turned.from_left)):
+    views = (("anterior", turned.front), ("left_lateral", turned.from_left))
+    images = [project(scene.image.values) for _, project in views]
+    field = _common(images)
+    for (view, project), image in zip(views, images, strict=True):
         outlines = [
             Outline(project(scene.labels == lesion.number).values, lesion_rgb(lesion))
             for lesion in shown
@@ -250,15 +253,29 @@ def _projections(scene: _PetScene, config: dict[str, Any]) -> Iterator[Picture]:
             name=f"mip_{scene.pet.number}_{view}",
             kind="mip",
             pixels=drawn(
-                project(scene.image.values),
+                image,
                 scene.window,
                 outlines,
                 width_px=config["mip"]["width_px"],
+                field=_centred(image, field),
             ),
             alt=mip_alt(scene.pet, view, scene.window.high, scene.image.quantity, len(shown)),
             caption=mip_caption(scene.pet, view, scene.window.high, scene.image.quantity),
             series=scene.pet.number,
         )
+
+
+def _common(planes: Sequence[Plane]) -> tuple[float, float]:
+    """Height and width in mm that hold each of some planes: one scale for all of them."""
+    fields = [whole(plane) for plane in planes]
+    return max(f.height_mm for f in fields), max(f.width_mm for f in fields)
+
+
+def _centred(plane: Plane, size_mm: tuple[float, float]) -> Field:
+    """A plane in the middle of a field of this size; black around it."""
+    own = whole(plane)
+    height, width = size_mm
+    return Field((own.height_mm - height) / 2, (own.width_mm - width) / 2, height, width)
 
 
 def _thumbnails_pet(

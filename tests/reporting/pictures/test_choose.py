@@ -13,7 +13,9 @@ from netimg.reporting.pictures.choose import key_slices
 from netimg.reporting.pictures.draw import Window
 from netimg.reporting.pictures.montage import Scene
 from netimg.reporting.places import lesion_places
+from netimg.volume import Volume
 from tests.make import result as make
+from tests.make.result import PET_GRID
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,19 @@ def test_projections_say_view_scale_and_lesions(pictures):
     assert "0 to SUV 15" in front.caption
     assert "outlines of 2 lesions" in front.alt
     assert "from the left" in left.alt
+
+
+def test_both_projections_of_a_pet_have_one_size_and_one_scale():
+    result = make.result()
+    deep = replace(PET_GRID, shape=(20, 24, 40))  # less deep than wide
+    volume = make.pet_volume()
+    flat = Volume(values=volume.values[:, 8:32], grid=deep, quantity=volume.quantity)
+    pet = make.pet_series(flat)
+    study = replace(result.study, series=(result.study.ct, pet), pets=(pet,))
+    front, left = (p for p in study_pictures(replace(result, study=study)) if p.kind == "mip")
+    assert front.size == left.size
+    edge = np.asarray(left.pixels)[20:60, :20]
+    assert edge.max() == 0  # nothing is drawn beyond the PET
 
 
 def test_a_pet_without_suv_is_drawn_on_its_own_scale():
