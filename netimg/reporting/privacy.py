@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from netimg.errors import OUT_001, OutputError
 from netimg.finding import Facts, Finding, Findings, Source
 from netimg.flag import Flag
+from netimg.reporting.study_json import OLDEST_AGE_Y
 from netimg.study import Instance, Patient, Series, SetAside, Study, SuvRecord
 from netimg.treatment import Plan, Plans, Territory
 from netimg.verdict import Assessment, Verdict
@@ -27,9 +28,6 @@ from netimg.verdict import Assessment, Verdict
 if TYPE_CHECKING:
     from netimg.anatomy import Anatomy, Origin
     from netimg.result import Manifest, StudyResult
-
-OLDEST_AGE_Y = 90.0
-"""Ages from here on are one age: ``90+``."""
 
 _DATES = re.compile(r"\b(19|20)\d{2}-?(0[1-9]|1[0-2])-?([0-2]\d|3[01])(T[\d:.]+)?\b")
 _SHORTEST = 3

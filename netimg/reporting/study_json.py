@@ -28,7 +28,8 @@ from netimg.study import (
 if TYPE_CHECKING:
     from netimg.volume import Volume
 
-_OLDEST_Y = 90.0
+OLDEST_AGE_Y = 90.0
+"""Ages from here on are ``90+`` in privacy mode."""
 _PATIENT = ("id", "name", "birth_date", "sex", "age_y", "weight_kg", "height_cm")
 _SUV_PLAIN = (
     "norm", "policy", "code", "sentence", "todo", "unit_path", "method", "weight_kg", "dose_bq",
@@ -73,8 +74,8 @@ def patient_json(patient: Patient, *, privacy: bool = False) -> Document:
         for name in _PATIENT
         if (value := getattr(patient, name)) is not None
     }
-    if privacy and patient.age_y is not None and patient.age_y >= _OLDEST_Y:
-        entries["age_y"]["value"] = f"{_OLDEST_Y:.0f}+"
+    if privacy and patient.age_y is not None and patient.age_y >= OLDEST_AGE_Y:
+        entries["age_y"]["value"] = f"{OLDEST_AGE_Y:.0f}+"
     return entries
 
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from netimg.finding import Finding, Scope
 from netimg.flag import Severity
 from netimg.reporting.anatomy_json import SEGMENT_PREFIX
 from netimg.reporting.html.marks import Marks
+from netimg.reporting.study_json import OLDEST_AGE_Y
 from netimg.reporting.words import words
 from netimg.reporting.words.numbers import interval, number, quantity, unit_text
-from netimg.reporting.words.sentences import listed, name_text, reason_text
+from netimg.reporting.words.sentences import (
+    listed,
+    name_text,
+    pet_name,
+    reason_text,
+    tracer_name,
+    why_missing,
+)
 from netimg.resources import load_toml
 from netimg.study import Phase
 
@@ -72,8 +82,9 @@ def _person(patient: Patient, *, privacy: bool) -> list[str]:
     if patient.birth_date and not privacy:
         parts.append(phrases["born"].format(date=patient.birth_date.isoformat()))
     if patient.age_y is not None:
-        old = privacy and patient.age_y >= 90
-        parts.append(phrases["age"].format(age="90+" if old else f"{patient.age_y:g}"))
+        old = privacy and patient.age_y >= OLDEST_AGE_Y
+        age = f"{OLDEST_AGE_Y:g}+" if old else f"{patient.age_y:g}"
+        parts.append(phrases["age"].format(age=age))
     if patient.sex:
         parts.append(patient.sex)
     return parts
@@ -111,7 +122,7 @@ def _ct(ct: Series) -> list[str]:
 
 def _pet(pet: Series) -> list[str]:
     phrases = words()["used"]
-    lines = [tracer_name(pet)]
+    lines = [tracer_name(pet.tracer, pet.nuclide)]
     suv = pet.suv
     about = [f"series {pet.number}"]
     if suv is not None and suv.uptake_s is not None:
@@ -125,15 +136,6 @@ def _pet(pet: Series) -> list[str]:
     else:
         lines.append(phrases["no_suv"])
     return lines
-
-
-def tracer_name(pet: Series) -> str:
-    """``Ga-68 DOTATATE`` as the tracer table says; nuclide or words where it is not recognised."""
-    if pet.tracer is None:
-        unknown = str(words()["used"]["pet_unknown"])
-        return f"{pet.nuclide}, {unknown}" if pet.nuclide else unknown
-    table = load_toml("configs", "reading", "tracers.toml")
-    return str(table.get(pet.tracer, {}).get("name", pet.tracer))
 
 
 def _masks(result: StudyResult) -> list[str]:
@@ -158,9 +160,22 @@ def _facts(result: StudyResult) -> list[str]:
     if facts is None:
         return [phrases["no_facts"]]
     count = len(list(fact_leaves(facts.entered)))
+    by = _by(facts.entered)
     if facts.assessment_date is None:
-        return [phrases["facts_given_undated"].format(count=count)]
-    return [phrases["facts_given"].format(count=count, date=facts.assessment_date.isoformat())]
+        return [phrases["facts_given_undated"].format(count=count), by]
+    date = facts.assessment_date.isoformat()
+    return [phrases["facts_given"].format(count=count, date=date), by]
+
+
+def _by(entered: Mapping[str, Any]) -> str:
+    """By whom the facts are: how many each person gave."""
+    phrases = words()["used"]
+    leaves = [value for _, value in fact_leaves(entered)]
+    names = Counter(str(v["by"]) for v in leaves if isinstance(v, Mapping) and v.get("by"))
+    parts = [phrases["facts_by"].format(count=n, name=name) for name, n in sorted(names.items())]
+    if len(leaves) > names.total():
+        parts.append(phrases["facts_by_nobody"].format(count=len(leaves) - names.total()))
+    return listed(parts)
 
 
 def fact_leaves(tree: Any, path: str = "") -> Any:  # noqa: ANN401  # a tree of facts
@@ -256,15 +271,6 @@ def _tile(
     }
 
 
-def why_missing(finding: Finding | None) -> str:
-    """Why a number is not there, in words."""
-    if finding is None or not finding.reason:
-        return str(words()["headline"]["unknown"])
-    code, _, what = finding.reason.partition(":")
-    phrase = words()["reasons"].get(code, words()["reasons"]["other"])
-    return str(phrase.format(code=code, what=name_text(what)))
-
-
 def _where_longest(result: StudyResult, longest: Finding | None) -> str:
     """``L1, segment VII`` of the lesion with the longest diameter."""
     if longest is None or longest.number is None:
@@ -306,7 +312,7 @@ def _pet_tile(result: StudyResult, marks: Marks) -> View:
             continue
         whose = suv_max.id if suv_max.scope is Scope.LESION else phrases["whole_scan"]
         details = [whose, *_pet_details(result, prefix)]
-        name = f"{phrases['suv_max']}, {words()['tracer_classes'][prefix]}"
+        name = f"{phrases['suv_max']}, {pet_name(pet)}"
         return {
             "label": name,
             "value": number(suv_max.number, "g/mL"),
@@ -317,7 +323,7 @@ def _pet_tile(result: StudyResult, marks: Marks) -> View:
     first = result.study.pets[0]
     missing = _highest_uptake(result, first.tracer_class.value)
     return {
-        "label": words()["tracer_classes"][first.tracer_class.value],
+        "label": pet_name(first),
         "value": "–",
         "unit": "",
         "detail": why_missing(missing),
@@ -355,24 +361,6 @@ def _pet_details(result: StudyResult, prefix: str) -> list[str]:
         highest = max(scores, key=str)
         details.append(phrases["krenning_highest"].format(value=highest))
     return details
-
-
-def options(result: StudyResult) -> list[View]:
-    """Rows of the options table, in the catalogue's order; empty where there are none."""
-    phrases = words()["options"]
-    rows = []
-    for option in result.assessment.options:
-        status = phrases.get(option.status, option.status)
-        rows.append(
-            {
-                "option": option.option,
-                "profile": option.profile,
-                "status": status,
-                "deciding": listed(option.deciding),
-                "cautions": listed(option.cautions),
-            }
-        )
-    return rows
 
 
 def missing(result: StudyResult) -> list[View]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from netimg.finding import Finding, Scope
 from netimg.flag import Flag, Severity
+from netimg.reporting.doubts import together
 
 if TYPE_CHECKING:
     from netimg.result import StudyResult
@@ -36,7 +37,7 @@ class Marks:
     def of(cls, result: StudyResult) -> Marks:
         """Number the doubts of a result and of its SUVs, each once."""
         notes = [n for pet in result.study.pets if pet.suv is not None for n in pet.suv.notes]
-        flags = dict.fromkeys((*result.flags, *notes))
+        flags = together(dict.fromkeys((*result.flags, *notes)))
         ordered = tuple(sorted(flags, key=lambda f: _ORDER[f.severity]))
         numbers = {
             position: Mark(position + 1, flag.sentence, flag.severity.value)

@@ -36,8 +36,10 @@ def _rows(result: StudyResult) -> list[View]:
     pairs = (
         ("version", manifest.version),
         ("commit", manifest.commit),
+        ("platform", manifest.platform),
         ("model", manifest.model),
         ("weights", ", ".join(manifest.model_sha256)),
+        ("catalogue", result.assessment.catalogue_version),
         ("settings_hash", manifest.settings_hash),
         ("input_fingerprint", manifest.input_fingerprint),
     )

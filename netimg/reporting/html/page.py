@@ -68,7 +68,6 @@ def _rendered(result: StudyResult, pictures: dict[str, list[View]], *, privacy: 
         "used": first_screen.used(result),
         "problems": first_screen.problems(result, marks),
         "numbers": first_screen.numbers(result, marks),
-        "options": first_screen.options(result),
         "missing": first_screen.missing(result),
         "pictures": pictures,
         "liver_colour": css(label_rgb(1)),

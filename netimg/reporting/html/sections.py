@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netimg.finding import Finding, Scope
-from netimg.lesion import Lesion, LesionStatus, LesionType
+from netimg.lesion import Lesion, LesionType
 from netimg.reporting.colours import css, label_rgb, lesion_rgb
-from netimg.reporting.html.first_screen import View, fact_leaves, home_segment, why_missing
+from netimg.reporting.html.first_screen import View, fact_leaves, home_segment
 from netimg.reporting.html.marks import Marks
+from netimg.reporting.model_card import card_sentences
 from netimg.reporting.tables import every_finding, source_text
 from netimg.reporting.words import words
-from netimg.reporting.words.numbers import interval, number, quantity, unit_text
-from netimg.reporting.words.sentences import name_text, value_text
+from netimg.reporting.words.numbers import NARROW, interval, number, quantity, unit_text
+from netimg.reporting.words.sentences import name_text, value_text, why_missing
+from netimg.study import TracerClass
 
 if TYPE_CHECKING:
     from netimg.result import StudyResult
@@ -41,11 +43,13 @@ def lesions(result: StudyResult, marks: Marks) -> View:
     found = result.findings.of(Scope.LESION)
     phrases = words()["lesions"]
     columns = [(phrases[key], name) for key, name in _LESION_COLUMNS]
-    classes = list(dict.fromkeys(pet.tracer_class.value for pet in result.study.pets))
-    for prefix in classes:
-        tracer = f" {words()['tracers_short'][prefix]}" if len(classes) > 1 else ""
-        chosen = _PET_COLUMNS if len(classes) == 1 else _TWO_PET_COLUMNS
-        columns += [(phrases[key] + tracer, f"{prefix}_{name}") for key, name in chosen]
+    pets = {pet.tracer_class: pet for pet in reversed(result.study.pets)}
+    for kind, pet in reversed(pets.items()):
+        tracer = words()["tracers_short"][kind.value].format(number=pet.number)
+        named = len(pets) > 1 or kind in (TracerClass.OTHER, TracerClass.UNKNOWN)
+        after = f" {tracer}" if named else ""
+        chosen = _PET_COLUMNS if len(pets) == 1 else _TWO_PET_COLUMNS
+        columns += [(phrases[key] + after, f"{kind.value}_{name}") for key, name in chosen]
     there = {f.name for f in found if f.value is not None}
     columns = [(label, name) for label, name in columns if name in there]
     rows = (
@@ -61,7 +65,14 @@ def lesions(result: StudyResult, marks: Marks) -> View:
         "rows": rows,
         "intro": phrases["all"].format(notes=common.pop()) if len(common) == 1 else "",
         "confident": any(row["confidence"] for row in rows),
+        "none": _none(result),
     }
+
+
+def _none(result: StudyResult) -> str:
+    """What an empty table says: it matters whether a model or a person found nothing."""
+    origin = result.anatomy.origins.get("lesions") if result.anatomy else None
+    return str(words()["lesions"][f"none_{origin.kind if origin else 'model'}"])
 
 
 def _lesion(
@@ -69,7 +80,7 @@ def _lesion(
 ) -> View:
     own = {f.name: f for f in result.findings.of(Scope.LESION, lesion.id)}
     phrases = words()["lesions"]
-    notes = [phrases[f"status_{_status(lesion, result)}"]]
+    notes = [phrases[f"status_{lesion.status.value}"]]
     if lesion.type is not LesionType.METASTASIS:
         notes.insert(0, words()["types"][lesion.type.value])
     if not lesion.counts:
@@ -83,13 +94,6 @@ def _lesion(
         "marks": marks.on(*own.values()),
         "confidence": "" if lesion.confidence is None else f"{100 * lesion.confidence:.0f} %",
     }
-
-
-def _status(lesion: Lesion, result: StudyResult) -> str:
-    """Status of a lesion; what was accepted without a model was given."""
-    origin = result.anatomy.origins.get("lesions") if result.anatomy else None
-    accepted = lesion.status is LesionStatus.ACCEPTED
-    return "given" if accepted and origin and origin.kind != "model" else lesion.status.value
 
 
 def _cell(finding: Finding | None) -> View:
@@ -204,14 +208,14 @@ def _fact_value(entry: Mapping[str, Any]) -> str:
     value = entry.get("value")
     if isinstance(value, list | tuple):
         return "; ".join(_item(item) for item in value) or str(words()["report"]["none"])
-    unit = str(entry.get("unit", ""))
+    unit = unit_text(str(entry.get("unit", "")))
     text = value_text(value, "") if isinstance(value, bool) else str(value).replace("_", " ")
-    return text if unit in ("", "1") else f"{text} {unit}"
+    return f"{text}{NARROW}{unit}" if unit else text
 
 
 def _item(item: Any) -> str:  # noqa: ANN401  # an entry of a list of facts
     if isinstance(item, Mapping):
-        return ", ".join(str(value).replace("_", " ") for value in item.values())
+        return ", ".join(dict.fromkeys(str(value).replace("_", " ") for value in item.values()))
     return str(item)
 
 
@@ -261,6 +265,7 @@ def methods(result: StudyResult) -> list[str]:
         if "model" in kinds and manifest is not None and manifest.model:
             model = manifest.model
             chosen.append(phrases["model"].format(model=model, id=model.split()[0]))
+            chosen += card_sentences(model)
         if kinds - {"model"}:
             chosen.append(phrases["person"])
         chosen += [phrases["volume"], phrases["diameter"]]

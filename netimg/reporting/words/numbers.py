@@ -11,7 +11,10 @@ import math
 from netimg.finding import Finding
 
 _NO_UNIT = ("", "1", "label", "bool", "list", "enum", "count")
-_PRINTED = {"g/mL": "", "mm2": "mm²", "m2": "m²", "mL/m2": "mL/m²", "10^9/L": "10⁹/L", "a": "years"}
+_PRINTED = {
+    "g/mL": "", "mm2": "mm²", "m2": "m²", "mL/m2": "mL/m²", "10^9/L": "10⁹/L", "10^3/uL": "10³/µL",
+    "/uL": "/µL", "umol/L": "µmol/L", "ukat/L": "µkat/L", "a": "years",
+}  # fmt: skip
 _NEVER_NOTHING = ("mL", "mm", "%", "g/mL")
 _NOTHING = 0.001
 _MOST_DECIMALS = 12
@@ -89,7 +92,7 @@ def quantity(value: float, unit: str = "", *, threshold: float | None = None) ->
 
 
 def interval(finding: Finding) -> str:
-    """``8.9–12.3`` of a finding; empty where there is none."""
+    """``(8.9–12.3)`` of a finding, in brackets; empty where there is none."""
     if finding.lo is None or finding.hi is None:
         return ""
-    return f"{number(finding.lo, finding.unit)}\u2013{number(finding.hi, finding.unit)}"
+    return f"({number(finding.lo, finding.unit)}\u2013{number(finding.hi, finding.unit)})"

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from netimg.reporting.words import words
 from netimg.reporting.words.numbers import MINUS, quantity
+from netimg.resources import load_toml
+from netimg.study import TracerClass
+from netimg.verdict import Reason
 from netimg.volume import Quantity
 
 if TYPE_CHECKING:
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
     from netimg.reporting.pictures.draw import Window
     from netimg.reporting.pictures.planes import Turned
     from netimg.study import Series
-    from netimg.verdict import Reason
 
 
 def listed(items: Sequence[str], most: int = 6) -> str:
@@ -137,8 +139,36 @@ def mip_caption(pet: Series, view: str, top: float, quantity_shown: Quantity) ->
 
 
 def pet_name(pet: Series) -> str:
-    """``SSTR PET`` or ``FDG PET``."""
-    return str(words()["tracer_classes"][pet.tracer_class.value])
+    """``SSTR PET``; by its nuclide where the tracer is not recognised, SPECT where it is one."""
+    phrases = words()["tracer_classes"]
+    if (
+        pet.nuclide
+        and load_toml("configs", "reading", "nuclides.toml")
+        .get(pet.nuclide, {})
+        .get("positron", 1.0)
+        == 0
+    ):
+        return str(phrases["spect"].format(nuclide=pet.nuclide))
+    if pet.nuclide and pet.tracer_class is TracerClass.UNKNOWN:
+        return str(phrases["nuclide"].format(nuclide=pet.nuclide))
+    return str(phrases[pet.tracer_class.value])
+
+
+def tracer_name(tracer: str | None, nuclide: str | None = None) -> str:
+    """``Ga-68 DOTATATE`` of a tracer id; nuclide or words where it is not recognised."""
+    if tracer is None:
+        unknown = str(words()["used"]["pet_unknown"])
+        return f"{nuclide}, {unknown}" if nuclide else unknown
+    table = load_toml("configs", "reading", "tracers.toml")
+    return str(table.get(tracer, {}).get("name", tracer))
+
+
+def why_missing(finding: Finding | None) -> str:
+    """Why a number is not there, in words."""
+    if finding is None or not finding.reason:
+        return str(words()["headline"]["unknown"])
+    code, _, what = finding.reason.partition(":")
+    return reason_text(Reason(code, what))
 
 
 def reason_text(reason: Reason) -> str:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from netimg.finding import Finding, Scope
 from netimg.flag import Severity
+from netimg.reporting.doubts import together
+from netimg.reporting.verdict_rows import counted
 from netimg.reporting.words import words
 from netimg.reporting.words.numbers import NARROW, interval, quantity
+from netimg.reporting.words.sentences import name_text, pet_name, tracer_name, why_missing
 from netimg.verdict import Status
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ def run_summary(result: StudyResult, path: Path) -> Iterator[str]:
         if line:
             yield line
     yield _criteria_line(result)
-    doubts = [f for f in result.flags if f.severity is not Severity.INFO]
+    doubts = [f for f in together(result.flags) if f.severity is not Severity.INFO]
     doubts.sort(key=lambda f: f.severity is not Severity.HIGH)
     for flag in doubts[:_FLAGS_SHOWN]:
         yield f"! {flag.code}: {flag.sentence}"
@@ -52,7 +55,7 @@ def _ct_line(ct: Series | None) -> str:
 
 def _pet_line(series: Series) -> str:
     suv = series.suv
-    tracer = series.tracer or words()["used"]["pet_unknown"]
+    tracer = tracer_name(series.tracer, series.nuclide)
     if suv is None or not suv.possible:
         reason = f"{suv.code} {suv.sentence}" if suv is not None else ""
         return (
@@ -81,10 +84,10 @@ def _text(finding: Finding | None) -> str:
     if finding is None:
         return str(words()["headline"]["unknown"])
     if finding.number is None:
-        return f"{words()['headline']['unknown']} ({finding.reason})"
+        return f"{words()['headline']['unknown']} ({why_missing(finding)})"
     text = quantity(finding.number, finding.unit).replace(NARROW, " ")
     between = interval(finding)
-    return f"{text} ({between})" if between else text
+    return f"{text} {between}" if between else text
 
 
 def _lesions_text(count: Finding | None, longest: Finding | None) -> str:
@@ -97,26 +100,24 @@ def _lesions_text(count: Finding | None, longest: Finding | None) -> str:
 
 
 def _uptake_line(result: StudyResult, series: Series) -> str:
-    """SUVmax and volume of a PET; empty where nothing was measured."""
+    """SUVmax and, where there is some, tumour volume of a PET; empty where nothing was measured."""
     prefix = series.tracer_class.value
-    name = words()["tracer_classes"][prefix]
+    name = pet_name(series)
     best = result.findings.get(f"{prefix}_suv_max", Scope.PET, prefix)
     volume = result.findings.get(f"{prefix}_liver_tv_ml", Scope.PET, prefix)
     parts = []
     if best is not None and best.number is not None:
         parts.append(f"SUVmax {_text(best)}")
-    if volume is not None and volume.number is not None:
+    if volume is not None and volume.number:
         parts.append(f"volume in the liver {_text(volume)}")
     return f"{name}  {'   '.join(parts)}" if parts else ""
 
 
 def _criteria_line(result: StudyResult) -> str:
     view = result.assessment
-    met, not_met = view.count(Status.MET), view.count(Status.NOT_MET)
-    unknown = view.count(Status.UNKNOWN)
-    waiting = ", ".join(fact for fact, _ in view.missing[:2])
-    tail = f"  (waiting for {waiting})" if unknown and waiting else ""
-    return f"criteria  {met} met  {not_met} not met  {unknown} cannot be judged{tail}"
+    waiting = ", ".join(name_text(fact) for fact, _ in view.missing[:2])
+    tail = f"  (waiting for {waiting})" if view.count(Status.UNKNOWN) and waiting else ""
+    return f"criteria  {counted(view.verdicts)}{tail}"
 
 
 def inspect_lines(tree: Mapping[str, Any]) -> Iterator[str]:
@@ -126,7 +127,7 @@ def inspect_lines(tree: Mapping[str, Any]) -> Iterator[str]:
         yield "patient  " + ", ".join(f"{k} {v}" for k, v in patient.items() if v is not None)
     yield from table_lines([_series_row(series) for series in tree["series"]])
     for use in tree.get("used", ()):
-        yield f"used  series {use['number']} as {use['role']}"
+        yield f"used  series {use['number']} as {_role(use, used=True)}"
         for why in use.get("why", ()):
             yield f"      {why}"
     for problem in tree.get("problems", ()):
@@ -147,10 +148,22 @@ def _series_row(series: Mapping[str, Any]) -> dict[str, str]:
         "description": series["description"] or "-",
         "slices": str(series["slices"]),
         "spacing mm": " x ".join(f"{s:.3g}" for s in series["spacing_mm"]),
-        "phase or tracer": series.get("tracer") or series.get("phase") or "-",
+        "phase or tracer": _phase_or_tracer(series),
         "SUV": possible,
-        "role": series["role"],
+        "role": _role(series, used=series["used"]),
     }
+
+
+def _phase_or_tracer(series: Mapping[str, Any]) -> str:
+    if series["kind"] == "PET":
+        return tracer_name(series.get("tracer"), series.get("nuclide"))
+    phase = series.get("phase")
+    return str(words()["phases"][phase]) if phase else "-"
+
+
+def _role(series: Mapping[str, Any], *, used: bool) -> str:
+    role = "other_pet" if used and series["role"] == "other" else series["role"]
+    return str(words()["roles"][role])
 
 
 def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:

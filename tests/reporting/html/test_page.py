@@ -12,7 +12,6 @@ from netimg.flag import Flag, Severity
 from netimg.reporting import write_report
 from netimg.reporting.html.page import report_html
 from netimg.reporting.pictures import study_pictures
-from netimg.verdict import Option
 from tests.make import result as make
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -153,17 +152,6 @@ def test_sections_without_data_are_left_out():
     for heading in ("Lesions", "Segments", "Plans", "Clinical facts used"):
         assert bare.headings.count(heading) == (heading == "Lesions")  # the tile of the six
     assert "L1" not in bare.text
-
-
-def test_options_stand_in_the_catalogues_order_with_words_for_their_status():
-    options = (
-        Option(option="resection", profile="B", status="open", deciding=("FLR-STD",)),
-        Option(option="ablation", profile="A", status="excluded", deciding=("ABL-ALL-SIZE",)),
-    )
-    result = make.result()
-    with_options = replace(result, assessment=replace(result.assessment, options=options))
-    text = Page(page_of(with_options)).text
-    assert text.index("resection B open FLR-STD") < text.index("ablation A criteria not met")
 
 
 def test_a_pet_without_ct_says_so_in_a_frame_and_shows_its_projection():

@@ -71,5 +71,5 @@ def test_units_stand_after_a_narrow_space_and_none_is_printed_for_none():
 
 
 def test_an_interval_is_shown_only_where_there_is_one():
-    assert interval(Finding(name="x", value=5.0, unit="%", lo=4.0, hi=6.04)) == "4.0\u20136.0"
+    assert interval(Finding(name="x", value=5.0, unit="%", lo=4.0, hi=6.04)) == "(4.0\u20136.0)"
     assert interval(Finding(name="x", value=5.0, unit="%")) == ""
