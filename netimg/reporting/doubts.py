@@ -17,7 +17,7 @@ _MOST_NAMED = 12
 def together(flags: Iterable[Flag]) -> tuple[Flag, ...]:
     """Put flags together that say the same of several lesions, in the place of the first.
 
-    Only sentences that begin with the lesion and whose verb has a plural in ``[plural]`` are joined;
+    Only sentences that begin with the lesion and whose verb has a plural in ``[plural]`` join;
     the joined flag touches all of the lesions and has no number of its own.
     """
     groups: dict[object, list[Flag]] = {}

@@ -106,12 +106,12 @@ def _levels(verdicts: list[Verdict], result: StudyResult) -> list[View]:
     if not regions or not uptake:
         return []
     name = words()["lesions"]["suv_max"]
-    values = [(f"{name}, {answer}", _span(numbers)) for answer, numbers in uptake.items()]
+    values = [(f"{answer}: {name}", _span(numbers)) for answer, numbers in uptake.items()]
     count = max(len(values), len(levels))
     values += [("", "")] * (count - len(values))
     levels += [""] * (count - len(levels))
     return [
-        {"name": label, "value": value, "threshold": level, "distance": ""}
+        {"name": label, "value": value, "threshold": level, "distance": _DASH if value else ""}
         for (label, value), level in zip(values, levels, strict=True)
     ]
 
@@ -136,7 +136,7 @@ def _compared(verdict: Verdict, result: StudyResult) -> list[View]:
     compared = [c for c in _distinct(verdict.comparisons) if _tells(c)]
     return [
         {
-            "name": _line_name(c, verdict, result, alone=len(compared) == 1),
+            "name": _line_name(c, verdict, len(compared) - 1, result),
             "value": value_text(c.value, c.unit, c.threshold) or _DASH,
             "threshold": _threshold(c),
             "distance": _distance(c),
@@ -145,24 +145,32 @@ def _compared(verdict: Verdict, result: StudyResult) -> list[View]:
     ]
 
 
-def _line_name(
-    comparison: Comparison, verdict: Verdict, result: StudyResult, *, alone: bool
-) -> str:
-    """What a line compares, and for whom its limit holds; nothing where the row says it."""
-    lesion = f"{verdict.scope} " if is_lesion(verdict.scope) else ""
+def _line_name(comparison: Comparison, verdict: Verdict, others: int, result: StudyResult) -> str:
+    """What a line compares; for whom its limit holds where one value has several limits.
+
+    Parameters
+    ----------
+    others
+        Further lines of the same verdict; alone and the rule's own value, a line needs no name.
+    """
     own = verdict.value is None or comparison.value == verdict.value
-    if alone and own:
-        return lesion.strip()
+    name = "" if own and not others else name_text(comparison.fact)
+    same = [c for c in _distinct(verdict.comparisons) if c.fact == comparison.fact]
+    if len(same) > 1:
+        name = _whose(comparison, result) or name
+    return f"{verdict.scope} {name}".strip() if is_lesion(verdict.scope) else name
+
+
+def _whose(comparison: Comparison, result: StudyResult) -> str:
+    """For whom a limit holds that is an operator parameter; empty where it is none."""
     limits = words()["limits"].get(comparison.fact, {})
-    changed = result.assessment.operator_differences
-    shipped = load_toml("configs", "profiles", "op.toml")["op"] if limits else {}
-    whose = [
-        text
-        for key, text in limits.items()
-        if changed.get(key, shipped.get(key)) == comparison.threshold
-    ]
-    name = name_text(comparison.fact)
-    return lesion + (f"{name} ({'; '.join(whose)})" if whose else name)
+    if not limits:
+        return ""
+    parameters = load_toml("configs", "profiles", "op.toml")["op"]
+    parameters |= result.assessment.operator_differences
+    return "; ".join(
+        text for key, text in limits.items() if parameters.get(key) == comparison.threshold
+    )
 
 
 def _tells(comparison: Comparison) -> bool:

@@ -92,7 +92,7 @@ def quantity(value: float, unit: str = "", *, threshold: float | None = None) ->
 
 
 def interval(finding: Finding) -> str:
-    """``(8.9–12.3)`` of a finding, in brackets; empty where there is none."""
-    if finding.lo is None or finding.hi is None:
+    """``(8.9–12.3)`` of a finding, in brackets; empty where there is none or it is a point."""
+    if finding.lo is None or finding.hi is None or finding.lo == finding.hi:
         return ""
     return f"({number(finding.lo, finding.unit)}\u2013{number(finding.hi, finding.unit)})"

@@ -68,7 +68,7 @@ def test_a_score_from_uptake_shows_the_uptake_and_the_levels_it_is_held_against(
     known = replace(result, assessment=judged, findings=Findings(items=(*others, *regions)))
     (row,) = criteria(known)["rows"]
     assert [line["value"] for line in row["lines"]] == ["10.0–20.0", "", ""]
-    assert row["lines"][0]["name"] == "SUVmax, 4"
+    assert row["lines"][0]["name"] == "4: SUVmax"
     assert [line["threshold"] for line in row["lines"]] == ["blood 1.2", "liver 5.0", "spleen 16.9"]
 
 
@@ -80,9 +80,9 @@ def test_limits_of_one_value_say_for_whom_they_hold():
     )  # fmt: skip
     (shown,) = rows_of(row)
     assert [line["name"] for line in shown["lines"]] == [
-        "standardised remnant (normal liver)",
-        "standardised remnant (after chemotherapy)",
-        "standardised remnant (fibrosis, cirrhosis)",
+        "normal liver",
+        "after chemotherapy",
+        "fibrosis, cirrhosis",
     ]
 
 

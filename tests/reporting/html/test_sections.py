@@ -64,7 +64,7 @@ def test_facts_are_printed_with_their_units_and_nothing_twice():
         "labs.platelets": "231.0 10⁹/L",
     }
     block = used(shown)[-1]["groups"][0]
-    assert block[-1] == "1 by ward and 2 without a name"
+    assert block[-1] == "1 by ward and 2 unsigned"
 
 
 def test_a_missing_finding_says_why_in_the_long_table():
