@@ -39,7 +39,7 @@ def list_rules(
 
     rules = load_catalogue(terminal.settings()).listed(profile=profile, kind=kind, scope=scope)
     if terminal.json_wanted:
-        terminal.document({"schema": "netimg.criteria/1", "rules": rules})
+        terminal.document({"schema": "netimg.rules/1", "rules": rules})
         return
     for rule in rules:
         name = f"{rule['id']}@{rule['profile']}"
@@ -55,7 +55,7 @@ def show(
 
     found = load_catalogue(terminal.settings()).described(rule)
     if terminal.json_wanted:
-        terminal.document({"schema": "netimg.criteria/1", "rules": [found]})
+        terminal.document({"schema": "netimg.rules/1", "rules": [found]})
         return
     from netimg.reporting.words.terminal import rule_lines
 

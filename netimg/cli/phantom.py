@@ -49,6 +49,10 @@ def phantom(
     from netimg.phantoms import presets, write_phantom
 
     if list_presets:
+        if terminal.json_wanted:
+            known = [{"name": name, "title": title} for name, title in presets()]
+            terminal.document({"schema": "netimg.phantom/1", "presets": known})
+            return
         for name, title in presets():
             terminal.result(f"{name:<14} {title}")
         return

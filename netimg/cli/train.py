@@ -68,7 +68,11 @@ def train(
     changes = dict(terminal.changes or {})
     if recipe is not None and (check_data or prepare):
         action = training.check_data if check_data else training.prepare
-        for line in action(recipe, cache=cache, changes=changes):
+        lines = action(recipe, cache=cache, changes=changes)
+        if terminal.json_wanted:
+            terminal.document({"schema": "netimg.train/1", "lines": list(lines)})
+            return
+        for line in lines:
             terminal.result(line)
         return
     with terminal.progress() as progress:
@@ -84,4 +88,7 @@ def train(
             changes=changes,
             progress=progress,
         )
-    terminal.result(f"run {path}")
+    if terminal.json_wanted:
+        terminal.document({"schema": "netimg.train/1", "path": str(path)})
+    else:
+        terminal.result(f"run {path}")
