@@ -95,7 +95,7 @@ def test_the_first_screen_holds_the_six_numbers_with_their_marks(page):
         "model liver-lesions 1.0", "Portal venous phase", "Ga-68 DOTATATE",
         "61 min after injection", "typed by a person: weight_kg", "Liver 1580 mL",
         "both hemilivers", "Longest lesion 46 mm", "L1, segment VII", "20.0",
-        "highest modified Krenning 4", "body weight 2 criteria wait for it",
+        "highest modified Krenning 4", "body weight could decide 2 criteria",
     ):  # fmt: skip
         assert part in before, part
     assert {"class": "mark medium", "href": "#doubt-1"}.items() <= next(
