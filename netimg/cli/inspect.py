@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netimg.cli import options as opt
 from netimg.cli.common import command
 from netimg.cli.reading_options import Reading
 from netimg.cli.terminal import Terminal
-from netimg.errors import EXIT_NO
+from netimg.errors import EXIT_NO, NothingUsable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,12 +34,23 @@ def inspect(
     check: Annotated[
         bool, typer.Option("--check", help="End with 1 if no CT could be used.")
     ] = False,
+    headers: Annotated[
+        bool, typer.Option("--headers", help="The SUV fields of each PET with their candidates.")
+    ] = False,
     reading: Reading = Reading(),  # noqa: B008  # frozen
+    require: Annotated[
+        list[str] | None,
+        opt.option(
+            "What is read", "--require", "End with 4 if pet or suv cannot be had.", metavar="PART"
+        ),
+    ] = None,
 ) -> None:
     """Inspect one study."""
+    from netimg.pipeline.required import check_read
     from netimg.reading.studies import survey_study
     from netimg.reading.summary import inspect_tree
 
+    parts = opt.check_require(require, ("pet", "suv"))
     settings = terminal.settings()
     found = survey_study(
         path,
@@ -53,6 +65,14 @@ def inspect(
         terminal.document(tree)
     else:
         _print(terminal, tree)
+        if headers:
+            _print_suv(terminal, tree)
+    try:
+        check_read(parts, found, None)
+    except NothingUsable as error:
+        # The result stays the one document on stdout.
+        terminal.say(str(error))
+        raise typer.Exit(error.exit_code) from error
     if check and found.ct is None:
         raise typer.Exit(EXIT_NO)
 
@@ -63,3 +83,16 @@ def _print(terminal: Terminal, tree: Mapping[str, Any]) -> None:
 
     for line in inspect_lines(tree):
         terminal.result(line)
+
+
+def _print_suv(terminal: Terminal, tree: Mapping[str, Any]) -> None:
+    """What the SUV of each PET is made of, under the names of the document."""
+    for series in tree["series"]:
+        for key, value in (series.get("suv") or {}).items():
+            name = f"series {series['number']} suv.{key}"
+            if key == "candidates":
+                for one in value:
+                    ratio = f"{one['relative_suv']:.4g} of the SUV chosen"
+                    terminal.result(f"{name}: {one['name']}, {one['reference']}, {ratio}")
+            elif key != "notes":  # among the problems already
+                terminal.result(f"{name}: {'not said' if value in (None, '') else value}")

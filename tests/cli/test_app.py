@@ -1,11 +1,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from netimg import errors
 from netimg.cli.app import app, call
+from tests.make import dicom as make
 
 COMMANDS = ("run", "batch", "inspect", "phantom", "evaluate", "train", "models", "criteria")
 LABELS = ("--label-map", "netimg", "--mask")
@@ -168,3 +170,33 @@ def test_text_with_markup_control_characters_and_other_scripts_is_printed_as_it_
     assert "[/x]" in shown
     assert "肝臓" in shown
     assert "\x1b" not in shown
+
+
+@pytest.fixture
+def weightless(tmp_path: Path) -> str:
+    """Folder of a PET that does not say what the patient weighs."""
+    for path in make.pet_series(tmp_path / "in"):
+        make.bend(path, PatientWeight=None)
+    return str(tmp_path / "in")
+
+
+def test_inspect_takes_the_reading_options_and_says_what_they_change(
+    weightless: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["inspect", weightless, "--require", "suv"]) == 4
+    shown = capsys.readouterr()
+    assert shown.err.startswith("RUN-005")
+    assert "SUV-001" in shown.err
+    assert "--weight-kg" in shown.err
+    assert "PET" in shown.out
+    assert call(["inspect", weightless, "--require", "suv", "--weight-kg", "70"]) == 0
+    assert call(["inspect", weightless, "--require", "liver"]) == 2
+
+
+def test_inspect_shows_what_an_suv_is_made_of_when_asked(
+    weightless: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["inspect", weightless, "--weight-kg", "70", "--headers"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "series 1 suv.weight_kg: 70.0" in lines
+    assert any(line.startswith("series 1 suv.candidates: series_datetime, ") for line in lines)
