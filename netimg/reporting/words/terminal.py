@@ -115,7 +115,7 @@ def _uptake_line(result: StudyResult, series: Series) -> str:
 
 def _criteria_line(result: StudyResult) -> str:
     view = result.assessment
-    waiting = ", ".join(name_text(fact) for fact, _ in view.missing[:2])
+    waiting = ", ".join(name_text(fact) for fact, rows in view.missing[:2] if rows)
     tail = f"  (waiting for {waiting})" if view.count(Status.UNKNOWN) and waiting else ""
     return f"criteria  {counted(view.verdicts)}{tail}"
 
