@@ -200,3 +200,17 @@ def test_inspect_shows_what_an_suv_is_made_of_when_asked(
     lines = capsys.readouterr().out.splitlines()
     assert "series 1 suv.weight_kg: 70.0" in lines
     assert any(line.startswith("series 1 suv.candidates: series_datetime, ") for line in lines)
+
+
+def test_where_a_study_carries_two_identities_one_is_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = make.pet_series(tmp_path / "in", patient="anna")
+    make.bend(paths[0], PatientID="bert")
+    folder, out = str(tmp_path / "in"), str(tmp_path / "out")
+    line = ["run", folder, "-o", out, "--outputs", "csv", "-q"]
+    assert call(line) == 3
+    assert "--patient" in capsys.readouterr().err
+    assert call([*line, "--patient", "anna"]) == 0
+    rows = (tmp_path / "out" / "input.csv").read_text("utf-8").splitlines()
+    assert sum("IDX-020" in row for row in rows) == 1

@@ -140,6 +140,19 @@ def test_a_log_that_cannot_be_written_is_refused(
     assert "--log" in said
 
 
+def test_the_plan_of_the_networks_needs_no_output_folder(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(["run", str(PHANTOM), "--explain-plan"]) == 0
+    assert "stage   liver: " in capsys.readouterr().out
+    assert call(["run", str(PHANTOM), "--explain-plan", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert [s["name"] for s in json.loads(shown.out)["stages"]] == ["locator", "liver", "lesion"]
+    assert shown.err == ""
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_facts_the_answers_that_need_them_name_what_is_missing(tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["run", str(PHANTOM), "-o", str(out), *TRUE_MASKS, "--outputs", "csv", "-q"]
