@@ -140,6 +140,7 @@ class _Crew:
         for worker, job in self.busy:
             worker.end()
             job.task.remove_parts(worker.process.pid or 0)
+            job.task.log.unlink(missing_ok=True)
 
     def _hired(self) -> _Worker:
         context = multiprocessing.get_context("spawn")

@@ -56,6 +56,7 @@ def test_a_killed_worker_costs_its_study_only_after_one_more_try(tmp_path):
     assert len(killer.killed) == 2
     assert not list(out.rglob(".netimg-part-*"))
     assert not (out / "studies" / failed.label).exists()
+    assert '"stage": "assess"' in (out / failed.log).read_text("utf-8")  # of the last attempt
     assert document(out / "status" / f"{failed.label}.json")["code"] == "RUN-001"
     assert result.exit_code == 5
 

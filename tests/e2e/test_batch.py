@@ -109,6 +109,7 @@ def test_an_interrupt_leaves_what_is_finished_and_nothing_else(
     assert "Traceback" not in said
     assert not Path(f"/proc/{worker}").exists()
     assert [path.name[:2] for path in (out / "studies").iterdir()] == ["a-"]
+    assert [path.name[:2] for path in (out / "logs").iterdir()] == ["a-"]
     assert (out / "summary.csv").is_file()
 
 
