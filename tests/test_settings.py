@@ -1,6 +1,9 @@
+import json
+
 import pytest
 
 from netimg.errors import SettingsError
+from netimg.resources import shipped
 from netimg.settings import Settings, parse_value
 
 
@@ -75,3 +78,16 @@ def test_two_variables_have_names_of_their_own(monkeypatch: pytest.MonkeyPatch) 
     settings = Settings.load()
     assert settings["segmentation.model_folders"] == ["/a/models", "/b/models"]
     assert settings["segmentation.allow_test_model"] is True
+
+
+def test_every_pattern_has_words_for_a_person() -> None:
+    text = shipped("configs", "schemas", "settings-1.json").read_text("utf-8")
+    wordless = []
+
+    def look(node: dict[str, object]) -> dict[str, object]:
+        if isinstance(node.get("pattern"), str) and "description" not in node:
+            wordless.append(node["pattern"])
+        return node
+
+    json.loads(text, object_hook=look)
+    assert wordless == []
