@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netimg.settings import Settings
     from netimg.training.items import Item
 
+AIR_HU = -1000.0
 PROTOCOL = "fold 1 held out; base may have seen these patients"
 COLUMNS = (
     *("case", "patient", "protocol", "phase", "spacing_mm", "lesion_labels"),
@@ -38,13 +39,22 @@ COLUMNS = (
 
 
 def predict(item: Item, model: str, *, settings: Settings | None = None) -> tuple[Anatomy, float]:
-    """What the model draws on a labelled CT, as a user would run it, and the seconds it took."""
+    """What the model draws on a labelled CT, as a user would run it, and the seconds it took.
+
+    A source that was stored behind a window has no air left; what lies at its lower end is given
+    back as air, or the CT would rightly be refused (SEG-102).
+    """
+    import numpy as np
+
     from netimg.geometry import Grid
     from netimg.segmentation import segment
     from netimg.volume import Quantity, Volume
 
     grid = Grid(shape=item.liver.shape, spacing_mm=item.spacing_mm, origin_lps_mm=(0.0, 0.0, 0.0))
-    ct = Volume(values=item.ct, grid=grid, quantity=Quantity.HU)
+    low = item.source.window_hu[0]
+    behind_window = float(item.ct.min()) >= low
+    values = np.where(item.ct <= low, np.float32(AIR_HU), item.ct) if behind_window else item.ct
+    ct = Volume(values=values, grid=grid, quantity=Quantity.HU)
     begun = time.monotonic()
     found = segment(ct, model=model, settings=settings)
     return found, time.monotonic() - begun
@@ -121,7 +131,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "n_scans": len(rows),
         "liver_dice_mean": sum(livers) / len(livers),
         "liver_dice_worst": min(livers),
-        "liver_dice_ci": [min(livers), max(livers)],
+        "liver_dice_ci": [round(min(livers), 4), round(max(livers), 4)],
         "false_per_scan": total("false_above_1ml") / max(1, len(labelled)),
         "burden_mae_points": sum(
             abs(float(row["burden_pred_pct"]) - float(row["burden_ref_pct"])) for row in labelled
