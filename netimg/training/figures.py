@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WORST = 3
 SLICES = 5
+DICE = (0.6, 1.0)
 WINDOW_HU = (-60.0, 200.0)
 REFERENCE, DRAWN = "#ffb000", "#38d0ff"
 """Colours of the labels and of the model."""
@@ -44,7 +45,8 @@ def draw_curves(path: Path, runs: list[Path]) -> None:
             twin = axes.twinx()
             steps = [int(row["iteration"]) for row in rows]
             twin.plot(steps, [float(row[last]) for row in rows], "o-", color="#0060a0", ms=3)
-            twin.set_ylabel(f"Dice of the inner patients, {last}", color="#0060a0")
+            twin.set_ylim(*DICE)
+            twin.set_ylabel(f"inner Dice, {last}", color="#0060a0")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90)
 
