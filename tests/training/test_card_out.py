@@ -13,6 +13,7 @@ from netimg.training.loop import run
 from netimg.training.sampler import Sample
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.slow
 
 RECIPE = """
 id = "made-up"
