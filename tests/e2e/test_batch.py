@@ -94,9 +94,15 @@ def test_an_interrupt_leaves_what_is_finished_and_nothing_else(
     out = tmp_path / "out"
     words = ["batch", str(tmp_path / "in"), "-o", str(out), "-j", "1"]
     line = [sys.executable, "-m", "netimg", *words]
-    # A group of its own, so that the signal reaches the workers too, as a terminal's does.
+    # A group of its own, so that the signal reaches the workers too, as a terminal's does; and
+    # Ctrl-C as a terminal has it, whatever this process was started with (nohup ignores it).
     with subprocess.Popen(
-        line, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        line,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # no threads
     ) as process:
         worker = _worker_writing(out)
         if number == signal.SIGINT:

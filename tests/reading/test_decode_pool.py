@@ -26,7 +26,7 @@ PICTURES = np.random.default_rng(3).integers(0, 4096, size=(6, 12, 15), dtype=np
 SHIPPED = Settings.shipped()
 
 BEGIN = f"""
-import os, signal, struct, sys, time
+import fcntl, os, signal, struct, sys, time
 sys.path.insert(0, {str(Path(child.__file__).parent)!r})
 import worker
 count, block, memory, seconds = sys.argv[1], *map(int, sys.argv[2:5])
@@ -35,7 +35,10 @@ requests, answers = sys.stdin.buffer, sys.stdout.buffer
 def number():
     "How many requests all workers of this test have had."
     with open(count, "ab+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0, os.SEEK_END)
         file.write(b".")
+        file.flush()
         return file.tell()
 
 def answer(magic=worker.MAGIC, status=worker.Status.DECODED, checksum=0):
@@ -58,11 +61,23 @@ def serve_with(accident):
 """
 
 
+POOLS = []
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_outlives_its_test():
+    yield
+    while POOLS:
+        POOLS.pop().close()
+
+
 def bad_pool(folder, body):
-    """Pool whose workers run ``body`` in place of the real one."""
+    """Pool whose workers run ``body`` in place of the real one; closed after the test."""
     script = folder / "bad_worker.py"
     script.write_text(BEGIN + textwrap.dedent(body))
-    return Pool((sys.executable, "-P", str(script), str(folder / "count")))
+    pool = Pool((sys.executable, "-P", str(script), str(folder / "count")))
+    POOLS.append(pool)
+    return pool
 
 
 def frame(picture, *, syntax=f"{JPEG}90", encode=jpeg_2000, name="IM1"):
