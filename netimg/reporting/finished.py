@@ -23,6 +23,15 @@ def is_result(out: Path) -> bool:
     return _manifest(out) is not None
 
 
+def foreign_files(out: Path) -> tuple[str, ...]:
+    """Files in a result folder that its manifest does not name: somebody else's, never deleted."""
+    document = _manifest(out) or {}
+    named = document.get("files")
+    ours = {"manifest.json", *(named if isinstance(named, dict) else ())}
+    there = (path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir())
+    return tuple(sorted(name for name in there if name not in ours))
+
+
 def _manifest(out: Path) -> Mapping[str, Any] | None:
     try:
         document = json.loads((out / "manifest.json").read_text("utf-8"))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from netimg.errors import OUT_001, OUT_002, OUT_003, OUT_005, OutputError
-from netimg.reporting.finished import is_result
+from netimg.reporting.finished import foreign_files, is_result
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ def _check_replaceable(target: Path, out: Path, *, overwrite: bool) -> None:
         return
     ours = is_result(target)
     if ours and overwrite:
+        _check_foreign(target, out)
         return
     what = "it is not empty." if target.is_dir() else "it is a file."
     raise OutputError(
@@ -81,6 +82,19 @@ def _check_replaceable(target: Path, out: Path, *, overwrite: bool) -> None:
         if ours
         else "Give an empty or new folder with -o; only a netimg result can be replaced.",
     )
+
+
+def _check_foreign(target: Path, out: Path) -> None:
+    """Refuse to replace a result in which somebody keeps files of their own."""
+    others = foreign_files(target)
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        raise OutputError(
+            OUT_002,
+            what=f"beside a netimg result it holds {', '.join(others[:3])}{more}.",
+            where=str(out),
+            todo="Move these files away, or give another folder with -o.",
+        )
 
 
 @contextmanager

@@ -359,6 +359,20 @@ def test_a_foreign_folder_is_never_replaced(
     assert (out / "thesis.txt").read_text("utf-8") == "ten years of work"
 
 
+def test_a_file_that_somebody_keeps_in_a_result_is_never_deleted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = ["run", str(PHANTOM), "-o", str(out), *TRUE_MASKS, "--outputs", "csv", "-q"]
+    assert call(words) == 0
+    (out / "thesis.txt").write_text("ten years of work", "utf-8")
+    capsys.readouterr()
+    status, said = _refusal([*words[:-1], "--overwrite", "--weight-kg", "71"], capsys)
+    assert (status, said[:7]) == (8, "OUT-002")
+    assert "thesis.txt" in said
+    assert (out / "thesis.txt").read_text("utf-8") == "ten years of work"
+
+
 def test_only_a_liver_mask_leaves_the_burden_unknown(tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["run", str(PHANTOM), "-o", str(out), "--outputs", "csv", "-q"]
