@@ -193,7 +193,7 @@ def _verdict_row(verdict: Verdict, label: str) -> dict[str, Cell]:
         "scope": verdict.scope,
         "status": verdict.status.value,
         "value": compared.value if compared else verdict.value,
-        "threshold": compared.threshold if compared else None,
+        "threshold": _limit(compared),
         "unit": compared.unit if compared else verdict.unit,
         "distance": compared.distance if compared else None,
         "certainty": verdict.certainty,
@@ -202,6 +202,12 @@ def _verdict_row(verdict: Verdict, label: str) -> dict[str, Cell]:
         "approximate": verdict.approximate,
         "source": "; ".join(source_line(s) for s in verdict.sources),
     }
+
+
+def _limit(comparison: Comparison | None) -> float | None:
+    """The number a value is held against; a list of allowed words is none."""
+    limit = comparison.threshold if comparison else None
+    return limit if isinstance(limit, int | float) and not isinstance(limit, bool) else None
 
 
 def source_line(source: Mapping[str, str]) -> str:

@@ -136,6 +136,22 @@ def test_value_threshold_and_distance_of_a_row_belong_to_one_comparison(shown):
     ]  # fmt: skip
 
 
+def test_a_list_of_allowed_words_is_no_threshold(shown):
+    listed = Comparison(
+        fact="clinical.liver_background", op="in", value=None, threshold="normal, chemo",
+        unit="enum", distance=None, status=Status.UNKNOWN,
+    )  # fmt: skip
+    waits = Verdict(
+        id="FLR-STD", profile="p", kind="criterion", scope="plan a", status=Status.UNKNOWN,
+        question="?", comparisons=(listed, replace(listed, op=">=", threshold=True)),
+    )  # fmt: skip
+    limit = replace(listed, fact="plan.sflr_pct", op=">=", threshold=20.0, unit="%")
+    limited = replace(waits, comparisons=(limit,))
+    judged = replace(shown.assessment, verdicts=(waits, limited))
+    rows = rows_of(criteria_csv(replace(shown, assessment=judged), "x"))
+    assert [row["threshold"] for row in rows] == ["", "20"]
+
+
 def test_the_deciding_comparison_is_the_nearest_to_its_threshold():
     def compare(fact, distance, threshold):
         return Comparison(
