@@ -1,4 +1,4 @@
-"""Which absent facts matter: for each, how many rows one admissible value of it would decide."""
+"""Which absent facts matter: for each, how many criteria one admissible value of it decides."""
 
 from __future__ import annotations
 
@@ -31,16 +31,24 @@ class OpenRow:
 
 
 def ranked(rows: Sequence[OpenRow], evidence: Evidence, find: Find) -> tuple[tuple[str, int], ...]:
-    """(fact, rows it would decide by itself), most first, then by name.
+    """(fact, criteria it would decide by itself), most first, then by name.
 
-    Every absent fact is named; 0 for one that decides nothing without others.
+    A rule asked of many lesions counts once, of many plans once per plan. Every absent fact is
+    named; 0 for one that decides nothing without others.
     """
-    counts: dict[str, int] = {}
+    decided: dict[str, set[tuple[str, str, str]]] = {}
     for row in rows:
         for fact in {r.what for r in row.reasons if _is_absent(r)}:
-            decides = _would_decide(row, fact, evidence, find)
-            counts[fact] = counts.get(fact, 0) + int(decides)
+            told = decided.setdefault(fact, set())
+            if _criterion(row) not in told and _would_decide(row, fact, evidence, find):
+                told.add(_criterion(row))
+    counts = {fact: len(told) for fact, told in decided.items()}
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _criterion(row: OpenRow) -> tuple[str, str, str]:
+    """What a row counts as: all lesions of a rule are one criterion, each plan is its own."""
+    return row.rule.id, row.rule.profile, "" if row.rule.scope == "lesion" else row.subject
 
 
 def _is_absent(reason: Reason) -> bool:
