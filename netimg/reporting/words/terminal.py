@@ -115,7 +115,8 @@ def _uptake_line(result: StudyResult, series: Series) -> str:
 
 def _criteria_line(result: StudyResult) -> str:
     view = result.assessment
-    waiting = ", ".join(name_text(fact) for fact, rows in view.missing[:2] if rows)
+    facts = [fact for fact, rows in view.missing if rows] or [fact for fact, _ in view.missing]
+    waiting = ", ".join(name_text(fact) for fact in facts[:2])
     tail = f"  (waiting for {waiting})" if view.count(Status.UNKNOWN) and waiting else ""
     return f"criteria  {counted(view.verdicts)}{tail}"
 
@@ -195,7 +196,8 @@ def score_lines(scores: Mapping[str, Any]) -> Iterator[str]:
         ]
         yield f"{structure['name']} found by size: {', '.join(classes) or 'no reference lesion'}"
         small, middle, large = found["false_by_ml"]
-        yield f"{structure['name']} false: {small} < 0.1 mL, {middle} to 1 mL, {large} > 1 mL"
+        pieces = f"below 0.1 mL: {small}, 0.1 to 1 mL: {middle}, above 1 mL: {large}"
+        yield f"{structure['name']} false: {pieces}"
     if scores["burden_error_pct"] is not None:
         yield f"burden error {scores['burden_error_pct']:+.2f} points"
 

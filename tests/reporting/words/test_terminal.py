@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from netimg.finding import Finding, Findings, Scope
 from netimg.reporting.words.numbers import NARROW
-from netimg.reporting.words.terminal import inspect_lines, run_summary
+from netimg.reporting.words.terminal import inspect_lines, run_summary, score_lines
 from netimg.study import TracerClass
 from netimg.verdict import Reason, Status, Verdict
 from tests.make import result as make
@@ -32,6 +32,31 @@ def test_no_machine_code_stands_where_a_radiologist_reads(tmp_path):
         "(waiting for an SSTR PET, volumes of the liver segments)" in lines
     )
     assert any(line.startswith("PET  series 2  Ga-68 DOTATATE") for line in lines)
+
+
+def test_facts_that_decide_nothing_alone_are_named_where_no_others_are_missing(tmp_path):
+    waits = Verdict(
+        id="X", profile="p", kind="criterion", scope="patient", status=Status.UNKNOWN, question="?"
+    )
+    result = make.result()
+    facts = (("labs.albumin", 0), ("labs.inr", 0), ("labs.ldh", 0))
+    judged = replace(result.assessment, verdicts=(waits,), missing=facts)
+    lines = lines_of(replace(result, assessment=judged), tmp_path)
+    assert "criteria  1 cannot be judged  (waiting for albumin, INR)" in lines
+
+
+def test_false_lesions_are_counted_by_size_in_words():
+    structure = {
+        "name": "mask",
+        "dice": 1.0,
+        "volume": {"pred_ml": 1.0, "ref_ml": 1.0, "error_pct": 0.0},
+        "detection": {
+            "found": 0, "n_ref": 0, "n_pred": 6, "false": 6, "sensitivity": None,
+            "precision": 0.0, "by_size": [], "false_by_ml": [1, 2, 3],
+        },
+    }  # fmt: skip
+    lines = list(score_lines({"structures": [structure], "burden_error_pct": None}))
+    assert lines[-1] == "mask false: below 0.1 mL: 1, 0.1 to 1 mL: 2, above 1 mL: 3"
 
 
 def test_intervals_stand_in_brackets(tmp_path):
