@@ -208,7 +208,7 @@ def _diameters(
     on: Source,
     settings: Settings,
 ) -> list[Finding]:
-    """Longest diameter of all, targets and their sum."""
+    """Longest diameter of all, targets and their sum; RECIST 1.1 has targets on CT only."""
     names = ("longest_mm", "sum_diameters_mm")
     by_key = {(f.id, f.name): f for f in lesions}
     counted = [n for n in anatomy.lesions if n.counts and (n.id, "longest_mm") in by_key]
@@ -217,6 +217,19 @@ def _diameters(
         return [measured(name, None, on=on, reason=reason) for name in names]
     longest = max((by_key[n.id, "longest_mm"] for n in counted), key=lambda f: f.number or 0.0)
     interval = (longest.lo or 0.0, longest.hi or 0.0, longest.interval or "boundary")
+    over_all = measured(
+        "longest_mm", longest.value, on=on, interval=interval, note=f"of {longest.id}"
+    )
+    if series.kind != "CT":
+        no_ct = "missing_input:ct"
+        return [
+            *(
+                measured("target", None, on=on, scope=Scope.LESION, id=n.id, reason=no_ct)
+                for n in counted
+            ),
+            over_all,
+            measured("sum_diameters_mm", None, on=on, reason=no_ct),
+        ]
     targets = choose_targets(
         _candidates(counted, by_key, flags),
         at_most=int(settings["measurement.recist_targets_liver"]),
@@ -229,9 +242,7 @@ def _diameters(
         measured("target", lesion.id in chosen, on=on, scope=Scope.LESION, id=lesion.id)
         for lesion in counted
     ]
-    findings.append(
-        measured("longest_mm", longest.value, on=on, interval=interval, note=f"of {longest.id}")
-    )
+    findings.append(over_all)
     if not targets:
         reason = "not_assessable:lesions"
         return [*findings, measured("sum_diameters_mm", None, on=on, reason=reason)]

@@ -97,7 +97,11 @@ def _lesion_json(lesion: Lesion, findings: Findings, place: Place | None) -> Doc
         ),
         **where,
         **_axes(findings, lesion.id),
-        **({} if target is None else {"target": present(value=target.value, why=target.method)}),
+        **(
+            {"target": present(value=target.value, why=target.method)}
+            if target and target.value is not None
+            else {}
+        ),
         "values": {f.name: plain(f.value) for f in own if f.value is not None},
     }
 

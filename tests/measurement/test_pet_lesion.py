@@ -283,6 +283,14 @@ def test_an_unknown_tracer_has_uptake_but_no_tumour_volume():
     assert of(found, "unknown_tv_ml").reason == "missing_input:tracer"
 
 
+def test_lesions_drawn_on_a_pet_alone_are_no_recist_targets():
+    study = make.study(None, make.sstr(painted(PET, Quantity.SUV_BW)))
+    found = netimg.measure(study, drawn(PET))
+    assert found["longest_mm"].value > 0.0
+    for item in (of(found, "target"), found["sum_diameters_mm"]):
+        assert (item.value, item.reason) == (None, "missing_input:ct")
+
+
 def test_two_pets_stand_side_by_side_and_a_second_of_one_kind_is_left_out():
     volume = painted(PET, Quantity.SUV_BW)
     study = make.study(CT_SERIES, make.sstr(volume, 2), make.fdg(volume, 3), make.fdg(volume, 4))
