@@ -106,13 +106,14 @@ def _levels(verdicts: list[Verdict], result: StudyResult) -> list[View]:
     if not regions or not uptake:
         return []
     name = words()["lesions"]["suv_max"]
-    values = [(f"{answer}: {name}", _span(numbers)) for answer, numbers in uptake.items()]
-    count = max(len(values), len(levels))
-    values += [("", "")] * (count - len(values))
-    levels += [""] * (count - len(levels))
     return [
-        {"name": label, "value": value, "threshold": level, "distance": _DASH if value else ""}
-        for (label, value), level in zip(values, levels, strict=True)
+        {
+            "name": f"{answer}: {name}",
+            "value": _span(uptake[answer]),
+            "threshold": "" if position else ", ".join(levels) or _DASH,
+            "distance": "" if position else _DASH,
+        }
+        for position, answer in enumerate(sorted(uptake))
     ]
 
 

@@ -67,9 +67,13 @@ def test_a_score_from_uptake_shows_the_uptake_and_the_levels_it_is_held_against(
     judged = replace(result.assessment, verdicts=verdicts)
     known = replace(result, assessment=judged, findings=Findings(items=(*others, *regions)))
     (row,) = criteria(known)["rows"]
-    assert [line["value"] for line in row["lines"]] == ["10.0–20.0", "", ""]
+    assert [line["value"] for line in row["lines"]] == ["10.0–20.0"]
     assert row["lines"][0]["name"] == "4: SUVmax"
-    assert [line["threshold"] for line in row["lines"]] == ["blood 1.2", "liver 5.0", "spleen 16.9"]
+    assert [line["threshold"] for line in row["lines"]] == ["blood 1.2, liver 5.0, spleen 16.9"]
+    scored = replace(judged, verdicts=(verdicts[0], replace(verdicts[1], value="2")))
+    (row,) = criteria(replace(known, assessment=scored))["rows"]
+    assert [line["name"] for line in row["lines"]] == ["2: SUVmax", "4: SUVmax"]
+    assert [line["threshold"] for line in row["lines"]][1:] == [""]
 
 
 def test_limits_of_one_value_say_for_whom_they_hold():
