@@ -117,7 +117,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Table ``[scores]`` of a card from the rows of ``scores.csv``.
 
     Liver Dice is the mean over CTs and the worst CT; lesion figures are pooled over all lesions of
-    the CTs that have lesion labels. With fewer than 8 patients the interval is the range.
+    the CTs that have lesion labels, ``lesion_dice_global`` over those that bear lesions, whose
+    number the protocol names. So few patients carry no interval: the range of the CTs stands there.
     """
     livers = [float(row["liver_dice"]) for row in rows]
     labelled = [row for row in rows if row["n_ref"] != ""]
@@ -131,7 +132,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "n_scans": len(rows),
         "liver_dice_mean": sum(livers) / len(livers),
         "liver_dice_worst": min(livers),
-        "liver_dice_ci": [round(min(livers), 4), round(max(livers), 4)],
+        "liver_dice_range": [round(min(livers), 4), round(max(livers), 4)],
         "false_per_scan": total("false_above_1ml") / max(1, len(labelled)),
         "burden_mae_points": sum(
             abs(float(row["burden_pred_pct"]) - float(row["burden_ref_pct"])) for row in labelled
@@ -144,6 +145,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if volume:
         shared = sum(float(r["lesion_both_ml"]) for r in bearing)
         scores["lesion_dice_global"] = 2.0 * shared / volume
+        cts = "1 CT" if len(bearing) == 1 else f"{len(bearing)} CTs"
+        scores["protocol"] += f"; lesion_dice_global over the {cts} with lesions"
     for name, key in (("sens_10mm", "10mm"), ("sens_20mm", "20mm")):
         if total(f"n_{key}"):
             scores[name] = total(f"found_{key}") / total(f"n_{key}")

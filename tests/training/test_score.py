@@ -32,12 +32,14 @@ def test_liver_figures_are_over_all_cts_and_say_what_the_base_may_have_seen() ->
     assert scores["n_patients"] == 2
     assert scores["liver_dice_mean"] == pytest.approx(0.93)
     assert scores["liver_dice_worst"] == 0.91
+    assert scores["liver_dice_range"][0] == 0.91
     assert "may have seen these patients" in scores["protocol"]
 
 
 def test_lesion_figures_are_pooled_over_the_cts_that_have_labels() -> None:
     scores = summary(ROWS)
     assert scores["lesion_dice_global"] == pytest.approx(2 * 9.0 / 22.0, abs=1e-4)
+    assert scores["protocol"].endswith("lesion_dice_global over the 1 CT with lesions")
     assert (scores["sens_10mm"], scores["sens_10mm_n"]) == (0.5, 2)
     assert (scores["sens_20mm"], scores["sens_20mm_n"]) == (1.0, 1)
     assert scores["false_per_scan"] == 0.5
