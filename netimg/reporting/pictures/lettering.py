@@ -1,7 +1,7 @@
 """Letters, lines of text and a scale bar over the pixels of a picture.
 
 Text is set by matplotlib in its own DejaVu Sans, each line once per size, and laid over the pixels
-with a dark rim, so that it can be read on any grey.
+with a dark rim on darkened ground, so that it can be read on any grey, white bone too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ _BARS_MM = (5, 10, 20, 50, 100, 200)
 _BAR_SHARE = 0.3
 _EDGE = 6
 _LARGE_PX = 400
+_GROUND_PX = 3
+_GROUND_SHARE = 3
+"""Behind text the picture keeps one part of this many of its brightness."""
 
 
 def lettered(
@@ -67,6 +70,11 @@ def _write(
     left = min(max(round(across - anchor[1] * columns), 1), max(1, width - columns - 1))
     ink = ink[: height - top - 1, : width - left - 1]
     rows, columns = ink.shape
+    ground = canvas[
+        max(0, top - _GROUND_PX) : top + rows + _GROUND_PX,
+        max(0, left - _GROUND_PX) : left + columns + _GROUND_PX,
+    ]
+    ground //= _GROUND_SHARE
     rim = np.zeros((rows + 2, columns + 2), dtype=np.float32)
     for y, x in ((0, 1), (2, 1), (1, 0), (1, 2), (1, 1)):
         part = rim[y : y + rows, x : x + columns]

@@ -84,6 +84,17 @@ def test_letters_stand_at_their_sides_and_the_picture_is_a_copy():
     assert changed[:, 1].min() > 270
 
 
+def test_letters_on_white_stand_on_dark_ground():
+    white = np.full((200, 300, 3), 255, np.uint8)
+    pixels = lettered(white, ("", "L", "", ""), 1.0, ("", ""))
+    letter = np.argwhere((pixels[20:150] != 255).any(axis=2))
+    (top, left), (bottom, right) = letter.min(axis=0), letter.max(axis=0)
+    around = pixels[20:150][top : bottom + 1, left : right + 1]
+    assert around[0].max() < 128  # the edge of the ground
+    assert around.max() > 200  # the letter
+    assert (lettered(white, ("", "L", "", ""), 1.0, ("", "")) == pixels).all()
+
+
 @pytest.mark.parametrize("size", [(12, 14), (40, 30)])
 def test_text_that_does_not_fit_is_cut_not_refused(size):
     pixels = lettered(np.zeros((*size, 3), np.uint8), AXIAL_LETTERS, 1.0, ("slice 123", "S 1 mm"))
