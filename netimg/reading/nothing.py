@@ -29,11 +29,18 @@ def nothing_usable(study: Study, refused_cts: Sequence[str]) -> NetimgError:
     cts = [too_coarse(s) for s in study.series if s.kind == "CT"]
     variant = "by_name" if pets else ""
     text = " ".join(by_name(pet) for pet in pets).rstrip(".")
+    which = "that PET" if len(pets) == 1 else "one of these PETs"
     option = " or ".join(f"--pet {pet.number}" for pet in pets)
     if refused_cts or cts:
         reasons = "; ".join((*refused_cts[:_MOST], *cts))
         return refusal(
-            SEL_018, variant, reasons=reasons, pets=text, option=option, where=study.source
+            SEL_018,
+            variant,
+            reasons=reasons,
+            pets=text,
+            which=which,
+            option=option,
+            where=study.source,
         )
     found = "; ".join(f"{_files(n)} ({kind})" for kind, n in _kinds(study).most_common())
     return refusal(
@@ -42,6 +49,7 @@ def nothing_usable(study: Study, refused_cts: Sequence[str]) -> NetimgError:
         n=len(study.files),
         found=found or "nothing",
         pets=text,
+        which=which,
         option=option,
         where=study.source,
     )

@@ -371,7 +371,7 @@ def test_a_spect_under_the_pet_class_is_only_taken_by_name(tmp_path):
     with pytest.raises(NothingUsable) as caught:
         open_study(tmp_path)
     assert "Lu-177" in caught.value.what
-    assert caught.value.todo == "Give a folder that holds the CT, or ask for one: --pet 1."
+    assert caught.value.todo == "Give a folder that holds the CT, or ask for that PET: --pet 1."
     tree = inspect_tree(survey_study(tmp_path))
     assert tree["used"] == []
     assert "measured only with --pet 1" in tree["series"][0]["not_used"]
