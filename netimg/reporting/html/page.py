@@ -56,9 +56,12 @@ def _rendered(result: StudyResult, pictures: dict[str, list[View]], *, privacy: 
     for picture in (*pictures["axial"], *pictures["coronal"]):
         named = picture["caption"].split(", ") if picture["caption"] else []
         picture["outlined"] = [{"id": name, "colour": colours[name]} for name in named]
+    several = len({picture["caption"] for picture in pictures["lesion_pet"]}) > 1
     for row in lesions["rows"]:
         row["ct"] = [p for p in pictures["lesion_ct"] if p["lesion"] == row["id"]]
         row["pet"] = [p for p in pictures["lesion_pet"] if p["lesion"] == row["id"]]
+        for picture in row["pet"]:
+            picture["label"] = picture["caption"] if several else ""
     script = _script()
     view: View = {
         "w": words(),
@@ -115,6 +118,7 @@ def _embedded(
                 "height": height,
                 "alt": picture.alt,
                 "caption": picture.caption,
+                "label": "",
                 "outlined": [],
                 "lesion": picture.lesion,
             }

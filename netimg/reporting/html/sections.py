@@ -15,7 +15,7 @@ from netimg.reporting.model_card import card_sentences
 from netimg.reporting.tables import every_finding, source_text
 from netimg.reporting.words import words
 from netimg.reporting.words.numbers import NARROW, interval, number, quantity, unit_text
-from netimg.reporting.words.sentences import name_text, value_text, why_missing
+from netimg.reporting.words.sentences import name_text, pet_short, value_text, why_missing
 from netimg.study import TracerClass
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ def lesions(result: StudyResult, marks: Marks) -> View:
     columns = [(phrases[key], name) for key, name in _LESION_COLUMNS]
     pets = {pet.tracer_class: pet for pet in reversed(result.study.pets)}
     for kind, pet in reversed(pets.items()):
-        tracer = words()["tracers_short"][kind.value].format(number=pet.number)
         named = len(pets) > 1 or kind in (TracerClass.OTHER, TracerClass.UNKNOWN)
-        after = f" {tracer}" if named else ""
+        after = f" {pet_short(pet)}" if named else ""
         chosen = _PET_COLUMNS if len(pets) == 1 else _TWO_PET_COLUMNS
         columns += [(phrases[key] + after, f"{kind.value}_{name}") for key, name in chosen]
     there = {f.name for f in found if f.value is not None}

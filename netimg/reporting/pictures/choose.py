@@ -26,6 +26,7 @@ from netimg.reporting.words.sentences import (
     lesion_pet_alt,
     mip_alt,
     mip_caption,
+    pet_short,
     slice_alt,
     slice_corners,
     window_text,
@@ -305,6 +306,7 @@ def _thumbnails_pet(
                 corners=(lesion_id, ""),
             ),
             alt=lesion_pet_alt(lesion_id, scene.window.high, scene.image.quantity, uptake),
+            caption=pet_short(scene.pet),
             lesion=lesion_id,
             series=scene.pet.number,
         )

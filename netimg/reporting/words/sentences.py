@@ -154,6 +154,12 @@ def pet_name(pet: Series) -> str:
     return str(phrases[pet.tracer_class.value])
 
 
+def pet_short(pet: Series) -> str:
+    """``SSTR``; by its series where the tracer is not of a class."""
+    phrase = words()["tracers_short"][pet.tracer_class.value]
+    return str(phrase.format(number=pet.number))
+
+
 def tracer_name(tracer: str | None, nuclide: str | None = None) -> str:
     """``Ga-68 DOTATATE`` of a tracer id; nuclide or words where it is not recognised."""
     if tracer is None:

@@ -12,6 +12,7 @@ from netimg.flag import Flag, Severity
 from netimg.reporting import write_report
 from netimg.reporting.html.page import report_html
 from netimg.reporting.pictures import study_pictures
+from netimg.study import TracerClass
 from tests.make import result as make
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -188,6 +189,16 @@ def test_pictures_shrink_until_the_page_is_small_enough():
     large = page_of(result)
     limit_mb = len(large.encode()) / 1e6 * 0.95
     assert len(page_of(result, limit_mb=limit_mb).encode()) <= limit_mb * 1e6
+
+
+def test_thumbnails_of_two_pets_say_which_they_are(text, shown):
+    label = '<span class="quiet">{}</span></span>'
+    assert label.format("SSTR") not in text  # of one PET there is nothing to tell apart
+    (sstr,) = shown.study.pets
+    fdg = replace(sstr, number=3, tracer="fdg_f18", tracer_class=TracerClass.FDG)
+    both = page_of(replace(shown, study=replace(shown.study, pets=(sstr, fdg))))
+    assert label.format("SSTR") in both
+    assert label.format("FDG") in both
 
 
 def test_the_same_result_gives_the_same_page(text, shown):

@@ -44,6 +44,7 @@ def test_thumbnails_say_size_and_uptake(pictures):
     by_name = {p.name: p.alt for p in pictures}
     assert "46\u202fmm" in by_name["lesion_L1_ct"]
     assert "SUVmax 20.0" in by_name["lesion_L1_pet_2"]
+    assert {p.caption for p in pictures if p.kind == "lesion_pet"} == {"SSTR"}
 
 
 def test_projections_say_view_scale_and_lesions(pictures):
