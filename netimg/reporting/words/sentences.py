@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from netimg.study import Series
 
 
+_TRACERS = tuple(kind.value for kind in TracerClass)
+
+
 def listed(items: Sequence[str], most: int = 6) -> str:
     """``L1, L2 and L3``; past ``most`` the rest is counted.
 
@@ -187,11 +190,16 @@ def reason_text(reason: Reason) -> str:
 def name_text(name: str) -> str:
     """A finding's or fact's name as a reader knows it.
 
-    Where no phrase is set: the name itself with spaces, without the table it stands in.
+    A PET finding is named with its PET. Where no phrase is set: the name itself with spaces,
+    without the table it stands in.
     """
     names = words()["names"]
     if name in names:
         return str(names[name])
+    kind, _, measure = name.partition("_")
+    if kind in _TRACERS and measure in names:
+        phrases = words()["tracer_classes"]
+        return str(phrases["of"].format(what=names[measure], pet=phrases[kind]))
     table, _, rest = name.partition(".")
     own = rest if table in ("clinical", "labs", "plan", "lesions") and rest else name
     return str(names.get(own, own.replace("_", " ")))

@@ -39,6 +39,10 @@ def test_every_reason_code_has_a_phrase():
         ("labs.ferritin", "ferritin"),
         ("burden_pct", "burden"),
         ("unheard_of", "unheard of"),
+        ("pet.unknown.reference.blood_pool_mean", "SUVmean of blood on the PET"),
+        ("unknown_ratio_blood", "SUVmax over blood of the PET"),
+        ("sstr_krenning", "modified Krenning score of the SSTR PET"),
+        ("pet", "the PET"),
     ],
 )
 def test_names_are_printed_as_a_reader_knows_them(name, text):
