@@ -268,9 +268,10 @@ def methods(result: StudyResult) -> list[str]:
         if kinds - {"model"}:
             chosen.append(phrases["person"])
         chosen += [phrases["volume"], phrases["diameter"]]
-    if any(pet.suv is not None and pet.suv.possible for pet in result.study.pets):
+    uptake = any(pet.suv is not None and pet.suv.possible for pet in result.study.pets)
+    if uptake:
         chosen.append(phrases["suv"])
-    if result.anatomy is not None:
+    if uptake or result.anatomy is not None:
         chosen.append(phrases["interval"])
     if result.assessment.verdicts:
         chosen.append(phrases["criteria"])

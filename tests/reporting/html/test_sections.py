@@ -112,3 +112,9 @@ def test_one_doubt_about_several_lesions_is_one_sentence():
     ]
     (row,) = sections.flags(Marks(marks.flags[:1], {0: marks.numbers[0]}))
     assert row["touches"] == "L1, L2"
+
+
+def test_methods_of_a_pet_alone_say_what_its_intervals_are_and_nothing_of_a_ct():
+    told = " ".join(sections.methods(make.pet_only()))
+    assert "two readings of the decay correction" in told
+    assert "CT" not in told
