@@ -95,7 +95,7 @@ class Assessment:
     """Every verdict and option of a study, in the catalogue's order.
 
     ``values`` are the numbers and labels that the rules saw, by name; ``missing`` lists absent
-    facts, the ones that would decide most rows first.
+    facts, the ones that would decide most rules first.
     """
 
     verdicts: tuple[Verdict, ...] = ()

@@ -25,6 +25,9 @@ def test_two_real_studies_are_done_and_the_next_call_skips_them(
         assert float(row["liver_volume_ml"]) > 0
         assert (out / row["report"]).is_file()
         assert (out / "studies" / row["label"] / "manifest.json").is_file()
-    assert call([*words, "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert document["counts"] == {"skipped": 2}
+    before = [(out / "studies" / row["label"] / "manifest.json").read_bytes() for row in rows]
+    assert call(words) == 0
+    assert capsys.readouterr().out.startswith("0 done, 0 failed, 2 skipped, ")
+    after = [(out / "studies" / row["label"] / "manifest.json").read_bytes() for row in rows]
+    assert after == before
+    assert json.loads((out / "batch.json").read_text("utf-8"))["counts"] == {"done": 2}
