@@ -1,4 +1,4 @@
-"""Data that ships with netimg, and the one safe way from a name to a path.
+"""Data that ships with netimg.
 
 ``models/`` and ``configs/`` lie beside the package in a checkout and inside it in a wheel.
 """
@@ -32,19 +32,3 @@ def load_toml(*parts: str) -> dict[str, Any]:
     """Parse a shipped TOML file: ``load_toml("configs", "reading", "tracers.toml")``."""
     with shipped(*parts).open("rb") as stream:
         return tomllib.load(stream)
-
-
-def inside(root: Path, *parts: str) -> Path:
-    """Join names from foreign data to ``root``, refusing whatever leads out of it.
-
-    Raises
-    ------
-    ValueError
-        If the resolved path is not below ``root``.
-    """
-    base = root.resolve()
-    path = base.joinpath(*parts).resolve()
-    if not path.is_relative_to(base):
-        msg = f"{'/'.join(parts)!r} leads out of its folder"
-        raise ValueError(msg)
-    return path
