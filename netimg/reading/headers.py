@@ -88,6 +88,58 @@ class Header:
     acquired_at: dt.datetime | None
     series_at: dt.datetime | None
     pet: PetSlice | None
+    frame: FrameOf | None = None
+    """Set for a frame of a multi-frame object: this header is one of its virtual slices."""
+    kvp: float | None = None
+    kev: float | None = None
+    """Energy of a monoenergetic picture, (0018,937C) or in its words."""
+    reconstruction_mm: float | None = None
+    """Diameter of the reconstructed field."""
+    acquisition_number: int | None = None
+    temporal_position: int | None = None
+    """Temporal Position Identifier (0020,0100)."""
+    temporal_index: int | None = None
+    """Temporal Position Index (0020,9128) of a frame."""
+    cardiac_phase_pct: float | None = None
+    stack_id: str | None = None
+    in_stack_position: int | None = None
+
+    @property
+    def frame_number(self) -> int | None:
+        """Number in the file, from 1, of a frame of a multi-frame object; else None."""
+        return None if self.frame is None else self.frame.number
+
+    @property
+    def identity(self) -> tuple[str, int | None]:
+        """What no two pictures share: SOPInstanceUID and frame number."""
+        return self.sop_instance, self.frame_number
+
+    @property
+    def name(self) -> str:
+        """How sentences call the picture: its file, and its frame where the file has many."""
+        if self.frame is None:
+            return self.file.name
+        return f"{self.file.name}, frame {self.frame.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameOf:
+    """Which frame of a multi-frame object a virtual slice is, and what the object says of it."""
+
+    number: int
+    """From 1, within the file."""
+    announced: int
+    """Frames the object says it has."""
+    described: int
+    """Items of its per-frame functional groups."""
+    missing: tuple[str, ...] = ()
+    """Functional groups that the frame needs and lacks."""
+    concatenation: str | None = None
+    """ConcatenationUID where the object is a part of a larger one."""
+    part: int | None = None
+    """InConcatenationNumber."""
+    parts: int | None = None
+    """InConcatenationTotalNumber."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +233,26 @@ def header_of(a: Attributes, file: Found) -> Header:
         acquired_at=stamp(a.text(0x0008002A) or "") or moment(*acquired),
         series_at=moment(a.text(0x00080021), a.text(0x00080031)),
         pet=pet_slice(a) if sop_class == PET else None,
+        kvp=a.float(0x00180060),
+        kev=_kev(a),
+        reconstruction_mm=a.float(0x00181100),
+        acquisition_number=a.integer(0x00200012),
+        temporal_position=a.integer(0x00200100),
+        temporal_index=a.integer(0x00209128),
+        cardiac_phase_pct=a.float(0x00209241),
+        stack_id=a.text(0x00209056),
+        in_stack_position=a.integer(0x00209057),
     )
+
+
+def _kev(a: Attributes) -> float | None:
+    """Energy of a monoenergetic picture: its own element, or a number of keV in its words."""
+    stated = a.float(0x0018937C)
+    if stated is not None:
+        return stated
+    words = " ".join((*a.texts(0x00080008), a.text(0x0008103E) or ""))
+    found = re.search(r"(\d{2,3}(?:\.\d)?) ?_?keV", words, re.IGNORECASE)
+    return float(found[1]) if found else None
 
 
 def pet_slice(a: Attributes) -> PetSlice:
