@@ -51,6 +51,72 @@ class TracerClass(Enum):
     UNKNOWN = "unknown"
 
 
+class Coverage(Enum):
+    """How much of the liver a CT is thought to show, before anything was segmented."""
+
+    COMPLETE = "complete"
+    NEARLY = "nearly complete"
+    """Cut by less than 5 % at the first or last slices."""
+    UNKNOWN = "unknown"
+    CUT = "cut"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseEvidence:
+    """One statement about a contrast phase: what says it, for which phase, how much it counts."""
+
+    says: str
+    phase: str
+    """A `Phase`, or ``not_arterial``."""
+    weight: int
+    source: str
+    """``words``, ``tags``, ``time``, ``order`` or ``picture``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganMedians:
+    """HU of what tells a contrast phase: medians of structures, None where not seen.
+
+    ``stand_in``: the aorta was found without a mask. ``absent`` says per structure why it is not
+    there.
+    """
+
+    aorta: float | None = None
+    portal_vein: float | None = None
+    liver: float | None = None
+    spleen: float | None = None
+    cava: float | None = None
+    """Inferior vena cava below the liver."""
+    kidney: float | None = None
+    renal_pelvis: float | None = None
+    stand_in: bool = False
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "absent", dict(self.absent))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """How a PET was turned and shifted onto a CT, and how good that is.
+
+    ``matrix``: four rows of four numbers, from points of the PET's own coordinate system to points
+    of the CT's (L, P, S, mm). Rotation and translation are those at the centre of the liver.
+    """
+
+    matrix: tuple[tuple[float, float, float, float], ...]
+    rotation_deg: float
+    translation_mm: float
+    similarity_before: float
+    """Mutual information (nats) where the series lie by their headers."""
+    similarity_after: float
+    liver_gap_mm: float | None
+    """Median distance between the liver's surfaces on CT and PET; None where the PET shows none."""
+    accepted: bool
+    refusal: str = ""
+    """Why it was not accepted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """One DICOM image file: what outputs must refer to. ``z_index`` is its slice in the grid."""
@@ -174,6 +240,11 @@ class Series:
     slice_thickness_mm: float | None = None
     phase: Phase = Phase.UNKNOWN
     phase_typed: bool = False
+    phase_evidence: tuple[PhaseEvidence, ...] = ()
+    """What the phase rests on: words, tags, order in time, the picture."""
+    coverage: Coverage = Coverage.UNKNOWN
+    low_dose: bool = False
+    """Whether a CT looks like the one made to correct a PET."""
     kernel: str | None = None
     body_part: str | None = None
     contrast: str | None = None
@@ -183,12 +254,22 @@ class Series:
     tracer_class: TracerClass = TracerClass.UNKNOWN
     nuclide: str | None = None
     suv: SuvRecord | None = None
+    registration: Registration | None = None
+    """A PET that was registered to the CT, or was refused; its grid is where it lies now."""
     why: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
 
     def load(self) -> Volume:
         """Pixels as a Volume: HU for CT, SUVbw for PET (activity or stored values without SUV)."""
         return self.opener()
+
+    @property
+    def phase_source(self) -> str:
+        """Where the phase comes from: ``typed``, ``picture`` or ``header``."""
+        if self.phase_typed:
+            return "typed"
+        seen = any(item.source == "picture" for item in self.phase_evidence)
+        return "picture" if seen else "header"
 
     def __repr__(self) -> str:
         """One line: number, kind, description, size."""
@@ -259,7 +340,7 @@ class Study:
             return SegContext(**person)  # type: ignore[arg-type]  # the values fit field by field
         return SegContext(
             phase=self.ct.phase,
-            phase_source="typed" if self.ct.phase_typed else "header",
+            phase_source=self.ct.phase_source,
             body_part=self.ct.body_part,
             contrast=self.ct.contrast,
             kernel=self.ct.kernel,
