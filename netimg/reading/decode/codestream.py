@@ -11,7 +11,7 @@ import math
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netimg.reading.decode.worker import Codec
 
@@ -101,6 +101,11 @@ def read_codestream(data: Bytes, start: int, end: int, syntax: str) -> Codestrea
         raise BadCodestream(why="its header breaks off") from error
 
 
+def unpack(form: str, data: Bytes, at: int) -> tuple[Any, ...]:
+    """Numbers at a place of a file that is read piece by piece."""
+    return struct.unpack(form, data[at : at + struct.calcsize(form)])
+
+
 def _jpeg(data: Bytes, start: int, end: int, codec: Codec) -> Codestream:
     """JPEG and JPEG-LS: marker segments up to the first scan, ITU-T T.81 B.1, T.87 C.1."""
     _begins(data, start, 0xFF00 | _SOI, "JPEG")
@@ -109,7 +114,7 @@ def _jpeg(data: Bytes, start: int, end: int, codec: Codec) -> Codestream:
     at, frame, found, restarts = start + 2, 0, (0, 0, 0, 0), False
     for _ in range(_SEGMENTS_MAX):
         marker, at = _marker(data, at)
-        (length,) = struct.unpack_from(">H", data, at)
+        (length,) = unpack(">H", data, at)
         if length < 2 or at + length > end:
             raise BadCodestream(why="a part of its header reaches beyond its end")
         if marker in _FRAMES:
@@ -119,9 +124,9 @@ def _jpeg(data: Bytes, start: int, end: int, codec: Codec) -> Codestream:
                 words = _WORDS.get(marker, f"JPEG process {marker:#x}")
                 why = f"it is {words}, which its transfer syntax does not allow"
                 raise BadCodestream(why=why)
-            frame, found = marker, struct.unpack_from(">BHHB", data, at + 2)
+            frame, found = marker, unpack(">BHHB", data, at + 2)
         elif marker == _DRI:
-            restarts = struct.unpack_from(">H", data, at + 2) != (0,)
+            restarts = unpack(">H", data, at + 2) != (0,)
         elif marker == _SOS:
             break
         at += length
@@ -157,7 +162,7 @@ def _jpeg_2000(data: Bytes, start: int, end: int) -> Codestream:
     at, size, coding = start + 2, None, None
     layers = levels = 0
     for _ in range(_SEGMENTS_MAX):
-        marker, length = struct.unpack_from(">HH", data, at)
+        marker, length = unpack(">HH", data, at)
         if marker == _SOT:
             break
         if marker < 0xFF00 or length < 2 or at + 2 + length > end:
@@ -165,7 +170,7 @@ def _jpeg_2000(data: Bytes, start: int, end: int) -> Codestream:
         if marker == _SIZ:
             size = _size(data, at + 4, length - 2)
         elif marker == _COD:
-            (layers,) = struct.unpack_from(">H", data, at + 6)
+            (layers,) = unpack(">H", data, at + 6)
             levels, coding = max(levels, data[at + 9]), data[at + 13]
         elif marker == _COC:
             levels = max(levels, data[at + 6])
@@ -184,7 +189,7 @@ def _jpeg_2000(data: Bytes, start: int, end: int) -> Codestream:
 
 def _size(data: Bytes, at: int, length: int) -> tuple[int, int, int, int, bool, int]:
     """Rows, columns, components, bits, sign and number of tiles from the SIZ segment."""
-    fields = struct.unpack_from(">H8IH", data, at)
+    fields = unpack(">H8IH", data, at)
     right, bottom, left, top, tile_w, tile_h, tile_left, tile_top, components = fields[1:]
     if not (components and tile_w and tile_h and left < right and top < bottom):
         raise BadCodestream(why="its size is impossible")
@@ -200,12 +205,12 @@ def _size(data: Bytes, at: int, length: int) -> tuple[int, int, int, int, bool, 
 def _tile_parts(data: Bytes, at: int, end: int) -> None:
     """Refuse a stream shorter than its tile parts say."""
     for _ in range(_PARTS_MAX):
-        (marker,) = struct.unpack_from(">H", data, at)
+        (marker,) = unpack(">H", data, at)
         if marker == _EOC:
             return
         if marker != _SOT:
             raise BadCodestream(why="its tile parts do not follow each other")
-        (length,) = struct.unpack_from(">I", data, at + 6)
+        (length,) = unpack(">I", data, at + 6)
         if length == 0:  # the last one reaches to the end marker, A.4.2
             if data[end - 2 : end] != _END:
                 raise BadCodestream(why="it breaks off before its end marker")
@@ -241,5 +246,5 @@ def _end(data: Bytes, start: int, end: int) -> int:
 
 
 def _begins(data: Bytes, start: int, marker: int, words: str) -> None:
-    if struct.unpack_from(">H", data, start) != (marker,):
+    if unpack(">H", data, start) != (marker,):
         raise BadCodestream(why=f"it does not begin as {words} does")

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from netimg.reading.decode.codestream import SYNTAXES, BadCodestream, Codestream, read_codestream
+from netimg.reading.decode.codestream import (
+    SYNTAXES,
+    BadCodestream,
+    Codestream,
+    read_codestream,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from netimg.reading.walk import Bytes
@@ -76,7 +82,7 @@ def _pieces(data: Bytes, at: int, end: int) -> tuple[bytes, tuple[tuple[int, int
     """Offset table and pieces. A missing delimiter at the very end is forgiven, PS3.5 A.4."""
     found: list[tuple[int, int]] = []
     while at + 8 <= end:
-        group, element, length = struct.unpack_from("<HHI", data, at)
+        group, element, length = unpack("<HHI", data, at)
         tag = group << 16 | element
         at += 8
         if tag == _END:
