@@ -18,7 +18,7 @@ LOCK = $(UV) pip compile pyproject.toml requirements/torch-needs.in requirements
 	--universal --python-version 3.11 --generate-hashes --quiet \
 	--overrides requirements/no-torch.txt --no-emit-package torch --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-.PHONY: help demo test test-slow real-data bench lint types contracts format gallery scores pretrained lock system clean
+.PHONY: help demo test test-slow real-data bench fuzz lint types contracts format gallery scores pretrained lock system clean
 
 help:                       ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,6 +38,9 @@ real-data: .venv/.stamp     ## the tests on ../shared/data
 
 bench: .venv/.stamp         ## print times and peak memory on this machine
 	$(PY) -m tests.benchmarks
+
+fuzz: .venv/.stamp          ## read 10,000 mutated files; finds are kept in runs/fuzz (COUNT=, SEED=)
+	$(PY) -m tests.fuzz --count $(or $(COUNT),10000) --seed $(or $(SEED),7)
 
 lint: .venv/.stamp          ## ruff: rules and layout (make format lays out)
 	.venv/bin/ruff check .

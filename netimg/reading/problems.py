@@ -7,7 +7,7 @@ that found it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netimg.errors import (
     Code,
@@ -22,12 +22,18 @@ from netimg.errors import (
 from netimg.flag import Flag, Severity
 from netimg.reading.tables import table
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _SEVERITY = {
     "X": Severity.HIGH,
     "S": Severity.HIGH,
     "W": Severity.MEDIUM,
     "I": Severity.INFO,
 }
+
+_LONGEST = 1000
+"""Characters of one value in a sentence."""
 
 _KINDS: dict[str, type[NetimgError]] = {
     "SUV": SUVError,
@@ -51,7 +57,7 @@ def level(problem: str) -> str:
 
 def sentence(problem: str, **numbers: object) -> str:
     """What a reader sees, with the numbers filled in."""
-    return _capital(str(table("problems")[problem]["sentence"]).format(**numbers))
+    return _capital(str(table("problems")[problem]["sentence"]).format(**shown(numbers)))
 
 
 def todo(problem: str) -> str:
@@ -70,8 +76,8 @@ def refusal(
     """Error to raise: its class by its code, filled sentence, place and advice."""
     problem = f"{code}/{variant}" if variant else str(code)
     kind = _KINDS.get(code.id) or _KINDS.get(code.id[:3], InputError)
-    advice = todo(problem).format(**numbers)
-    return kind(code, what=sentence(problem, **numbers), where=where, todo=advice)
+    advice = todo(problem).format(**shown(numbers))
+    return kind(code, what=sentence(problem, **numbers), where=readable(where), todo=advice)
 
 
 def doubt(
@@ -91,6 +97,17 @@ def doubt(
         value=measured,
         threshold=limit,
     )
+
+
+def shown(numbers: Mapping[str, object]) -> dict[str, object]:
+    """Values as a sentence may hold them: texts of foreign files made `readable`."""
+    return {k: readable(v) if isinstance(v, str) else v for k, v in numbers.items()}
+
+
+def readable(text: str) -> str:
+    """A foreign text for a terminal: control characters replaced, cut after 1,000 characters."""
+    whole = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return whole if len(whole) <= _LONGEST else f"{whole[:_LONGEST]}..."
 
 
 def count(n: int, noun: str) -> str:

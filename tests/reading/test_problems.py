@@ -8,7 +8,7 @@ import pytest
 
 from netimg import reading
 from netimg.errors import CODES
-from netimg.reading.problems import code_of, doubt, level, refusal, sentence, todo
+from netimg.reading.problems import code_of, doubt, level, readable, refusal, sentence, todo
 from netimg.reading.tables import table
 
 ROWS = table("problems")
@@ -63,3 +63,10 @@ def test_a_doubt_carries_its_number():
     flag = doubt("GEO-012", touches=("pet",), series="series 2", off_mm=0.08, measured=0.08)
     assert (flag.code, flag.value, flag.severity.value) == ("GEO-012", 0.08, "info")
     assert "0.08 mm" in flag.sentence
+
+
+def test_a_foreign_text_in_a_sentence_is_short_and_of_printable_characters():
+    error = refusal(CODES["IDX-021"], series="series 1", name="\x1b[2J\n1.2.840\u202e")
+    assert "(\ufffd[2J\ufffd1.2.840\ufffd)" in error.what
+    assert readable("x" * 1000) == "x" * 1000
+    assert readable("x" * 9000) == "x" * 1000 + "..."
