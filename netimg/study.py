@@ -119,12 +119,19 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One DICOM image file: what outputs must refer to. ``z_index`` is its slice in the grid."""
+    """One picture: what outputs must refer to. ``z_index`` is its slice in the grid.
+
+    A file of its own, or a frame of a file of many: then several share ``sop_instance_uid`` and
+    ``frame_number`` tells them apart.
+    """
 
     path: Path
     sop_instance_uid: str
     sop_class_uid: str
     instance_number: int | None = None
+    """What a viewer counts by: the frame number where the file has many frames."""
+    frame_number: int | None = None
+    """From 1, of a frame of a multi-frame file; else None."""
     z_index: int | None = None
     size_bytes: int = 0
     member: str | None = None

@@ -16,33 +16,58 @@ from typing import TYPE_CHECKING
 from netimg.reading.scan import items
 
 if TYPE_CHECKING:
-    from netimg.reading.scan import Scan
+    from netimg.reading.scan import Element, Scan
 
+_FRAMES = 0x00280008  # NumberOfFrames, the one integer of group 0028 that is text
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _SHOWN = 1000
 _CHARSET = 0x00080005
+_FLOATS = frozenset(
+    (0x00189220, 0x00189332, 0x00189330, 0x00189328, 0x00209241, 0x0018937C, 0x00409224, 0x00409225)
+)
+"""Numbers that are binary floats where the file does not say so (implicit syntax)."""
+_BINARY = frozenset(
+    (0x00209057, 0x00209128, 0x00209156, 0x00209162, 0x00209163, 0x00209228, 0x00189337, 0x00189729)
+)
+"""Integers that are binary where the file does not say so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """Typed access to the elements of a scanned data set."""
+    """Typed access to the elements of a scanned data set.
+
+    ``under``: data sets that are asked, in order, for what the first one lacks or leaves empty.
+    """
 
     scan: Scan
     name: str
     inherited: tuple[str, ...] = field(default=())
+    under: tuple[Scan, ...] = field(default=())
 
     def __contains__(self, tag: int) -> bool:
         """Whether the element is there and has a value."""
+        found = self._find(tag)
+        return found is not None and found[1].length > 0
+
+    def _find(self, tag: int) -> tuple[Scan, Element] | None:
+        """Where an element stands; one with a value before an empty one."""
         element = self.scan.elements.get(tag)
-        return element is not None and element.length > 0
+        if not self.under or (element is not None and element.length > 0):
+            return None if element is None else (self.scan, element)
+        empty = None if element is None else (self.scan, element)
+        for scan in self.under:
+            element = scan.elements.get(tag)
+            if element is not None:
+                if element.length > 0:
+                    return scan, element
+                empty = empty or (scan, element)
+        return empty
 
     def raw(self, tag: int) -> bytes | None:
         """Bytes of the value; None where the element is absent."""
-        element = self.scan.elements.get(tag)
-        if element is None:
-            return None
-        return bytes(self.scan.data[element.start : element.start + element.length])
+        found = self._find(tag)
+        return None if found is None else _value(*found)
 
     def text(self, tag: int) -> str | None:
         """Whole value as text, padding dropped; None where absent or empty."""
@@ -71,14 +96,15 @@ class Attributes:
 
     def floats(self, tag: int) -> tuple[float, ...] | None:
         """Decimal strings (or binary floats) as numbers; NaN for one that is none."""
-        element = self.scan.elements.get(tag)
-        if element is None or element.length == 0:
+        found = self._find(tag)
+        if found is None or found[1].length == 0:
             return None
-        if element.vr in ("FD", "FL"):
-            order, kind, size = ("<" if self.scan.little else ">"), "f", 4
-            if element.vr == "FD":
-                kind, size = "d", 8
-            raw = self.raw(tag) or b""
+        scan, element = found
+        if element.vr in ("FD", "FL") or (not element.vr and tag in _FLOATS):
+            order, kind, size = ("<" if scan.little else ">"), "d", 8
+            if element.vr == "FL" or (not element.vr and element.length == 4):
+                kind, size = "f", 4
+            raw = _value(scan, element)
             return struct.unpack(f"{order}{len(raw) // size}{kind}", raw[: len(raw) // size * size])
         return tuple(number(part) for part in self.texts(tag))
 
@@ -89,29 +115,35 @@ class Attributes:
 
     def integer(self, tag: int) -> int | None:
         """Integer string, or a binary US or UL; None where absent or no number."""
-        element = self.scan.elements.get(tag)
-        if element is None or element.length == 0:
+        found = self._find(tag)
+        if found is None or found[1].length == 0:
             return None
-        raw = self.raw(tag) or b""
+        scan, element = found
+        raw = _value(scan, element)
         binary = element.vr in ("US", "UL", "SS", "SL") or (
-            not element.vr and (tag >> 16 in (0x0028, 0x0054) and len(raw) in (2, 4))
+            not element.vr
+            and (tag in _BINARY or (tag >> 16 in (0x0028, 0x0054) and tag != _FRAMES))
+            and len(raw) in (2, 4)
         )
         if binary:
-            order = "<" if self.scan.little else ">"
+            order = "<" if scan.little else ">"
             kind = {2: "h" if element.vr == "SS" else "H", 4: "i" if element.vr == "SL" else "I"}
             size = 4 if element.vr in ("UL", "SL") or (not element.vr and len(raw) == 4) else 2
-            return int(struct.unpack(f"{order}{kind[size]}", raw[:size])[0]) if raw[:size] else None
+            if len(raw) < size:
+                return None
+            return int(struct.unpack(f"{order}{kind[size]}", raw[:size])[0])
         value = number(self.texts(tag)[0]) if self.texts(tag) else math.nan
         return int(value) if math.isfinite(value) and value == int(value) else None
 
     def items(self, tag: int) -> tuple[Attributes, ...] | None:
         """Items of a sequence; None where the element is absent, empty where it has none."""
-        element = self.scan.elements.get(tag)
-        if element is None:
+        found = self._find(tag)
+        if found is None:
             return None
-        found = items(self.scan, element, name=self.name)
         charset = self._charset()
-        return tuple(Attributes(item, self.name, charset) for item in found)
+        return tuple(
+            Attributes(item, self.name, charset) for item in items(*found, name=self.name)
+        )
 
     def private(self, group: int, low: int, creator: str) -> tuple[str, bool] | None:
         """Private value by its creator: its text, and whether the creator stood there.
@@ -121,7 +153,8 @@ class Attributes:
         """
         creators = {
             tag & 0xFF: self.text(tag)
-            for tag in self.scan.elements
+            for scan in (self.scan, *self.under)
+            for tag in scan.elements
             if tag >> 16 == group and 0x10 <= (tag & 0xFFFF) <= 0xFF
         }
         for block, name in sorted(creators.items()):
@@ -152,6 +185,10 @@ class Attributes:
                 return decode_bytes(raw, encodings, {0x5C, 0x0A, 0x0D, 0x5E, 0x3D})
             except (LookupError, UnicodeError, ValueError):
                 return raw.decode("ascii", "replace")
+
+
+def _value(scan: Scan, element: Element) -> bytes:
+    return bytes(scan.data[element.start : element.start + element.length])
 
 
 def number(text: str) -> float:

@@ -9,42 +9,18 @@ from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_004, IDX_015
 from netimg.reading.attributes import Attributes
-from netimg.reading.decode.fragments import Packed, find_packed
+from netimg.reading.pixel_format import PixelFormat, lossy_ratio, pixel_formats
+from netimg.reading.pet_header import pet_slice
 from netimg.reading.problems import refusal
 from netimg.reading.scan import scan
-from netimg.reading.suv.header import Injection, PetSlice, Private
 from netimg.reading.walk import content
 
 if TYPE_CHECKING:
+    from netimg.reading.suv.header import PetSlice
     from netimg.reading.walk import Archives, Found
     from netimg.settings import Settings
 
-CT = "1.2.840.10008.5.1.4.1.1.2"
 PET = "1.2.840.10008.5.1.4.1.1.128"
-
-
-@dataclass(frozen=True, slots=True)
-class PixelFormat:
-    """How the pixels of one file are stored, and where: offset in the file, length in bytes."""
-
-    rows: int | None
-    columns: int | None
-    samples: int | None
-    photometric: str
-    bits_allocated: int | None
-    bits_stored: int | None
-    high_bit: int | None
-    signed: bool
-    syntax: str
-    tag: int
-    """0 where there are no pixels."""
-    offset: int
-    length: int
-    encapsulated: bool
-    padding: int | None = None
-    padding_limit: int | None = None
-    packed: Packed | None = None
-    """Pieces of a compressed picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +79,12 @@ class Header:
     cardiac_phase_pct: float | None = None
     stack_id: str | None = None
     in_stack_position: int | None = None
+    patient_position: str | None = None
+    """How the patient lay, as ``HFS``."""
+    trigger_ms: float | None = None
+    """Trigger Time (0018,1060): which part of a breath or heartbeat a gated picture shows."""
+    time_slot: int | None = None
+    """Time or gate of a classic PET by its Image Index (0054,1330), from 0."""
 
     @property
     def frame_number(self) -> int | None:
@@ -134,6 +116,8 @@ class FrameOf:
     """Items of its per-frame functional groups."""
     missing: tuple[str, ...] = ()
     """Functional groups that the frame needs and lacks."""
+    volumetric: str | None = None
+    """VolumetricProperties (0008,9206): VOLUME, or SAMPLED, DISTORTED, MIXED."""
     concatenation: str | None = None
     """ConcatenationUID where the object is a part of a larger one."""
     part: int | None = None
@@ -179,8 +163,17 @@ def read_header(file: Found, settings: Settings, archives: Archives | None = Non
         return header_of(Attributes(found, file.name), file)
 
 
-def header_of(a: Attributes, file: Found) -> Header:
-    """Header from scanned attributes."""
+def header_of(
+    a: Attributes,
+    file: Found,
+    *,
+    pixels: PixelFormat | None = None,
+    like: Header | None = None,
+) -> Header:
+    """Header from scanned attributes.
+
+    ``pixels`` where they are known already; ``like`` has the same person and examination.
+    """
     sop_class = a.uid(0x00080016) or a.uid(0x00020002)
     if sop_class is None:
         bare = bytes(a.scan.data[128:132]) != b"DICM"
@@ -194,7 +187,7 @@ def header_of(a: Attributes, file: Found) -> Header:
         if value is None:
             raise refusal(IDX_015, file=file.name, attribute=attribute)
     acquired = (a.text(0x00080022), a.text(0x00080032))
-    pixels = _pixels(a)
+    pixels = pixels or pixel_formats(a)[0]
     return Header(
         file=file,
         sop_class=sop_class,
@@ -217,8 +210,8 @@ def header_of(a: Attributes, file: Found) -> Header:
         rescale_type=a.text(0x00281054),
         modality_table=0x00283000 in a,
         pixels=pixels,
-        patient=_patient(a),
-        study=_study(a),
+        patient=_patient(a) if like is None else like.patient,
+        study=_study(a) if like is None else like.study,
         series_description=a.text(0x0008103E),
         protocol=a.text(0x00181030),
         comments=a.text(0x00204000),
@@ -229,7 +222,7 @@ def header_of(a: Attributes, file: Found) -> Header:
         contrast_route=a.text(0x00181040),
         contrast_time=a.text(0x00181042),
         exposure_mas=_exposure_mas(a),
-        lossy=_lossy(a, pixels),
+        lossy=lossy_ratio(a, pixels),
         acquired_at=stamp(a.text(0x0008002A) or "") or moment(*acquired),
         series_at=moment(a.text(0x00080021), a.text(0x00080031)),
         pet=pet_slice(a) if sop_class == PET else None,
@@ -242,7 +235,16 @@ def header_of(a: Attributes, file: Found) -> Header:
         cardiac_phase_pct=a.float(0x00209241),
         stack_id=a.text(0x00209056),
         in_stack_position=a.integer(0x00209057),
+        patient_position=a.text(0x00185100),
+        trigger_ms=a.float(0x00181060),
+        time_slot=_time_slot(a),
     )
+
+
+def _time_slot(a: Attributes) -> int | None:
+    """Image Index counts all slices of the first time, then those of the next (PS3.3 C.8.9.4.1.9)."""
+    index, slices = a.integer(0x00541330), a.integer(0x00540081)
+    return (index - 1) // slices if index and slices and index > 0 and slices > 0 else None
 
 
 def _kev(a: Attributes) -> float | None:
@@ -253,43 +255,6 @@ def _kev(a: Attributes) -> float | None:
     words = " ".join((*a.texts(0x00080008), a.text(0x0008103E) or ""))
     found = re.search(r"(\d{2,3}(?:\.\d)?) ?_?keV", words, re.IGNORECASE)
     return float(found[1]) if found else None
-
-
-def pet_slice(a: Attributes) -> PetSlice:
-    """What SUV needs from one PET file, as text, verbatim."""
-    injections = a.items(0x00540016)
-    return PetSlice(
-        units=a.text(0x00541001),
-        suv_type=a.text(0x00541006),
-        corrected_image=a.texts(0x00280051) or None,
-        decay_correction=a.text(0x00541102),
-        attenuation_method=a.text(0x00541101),
-        series_type=a.texts(0x00541000),
-        slope=a.verbatim(0x00281053),
-        intercept=a.verbatim(0x00281052),
-        series_date=a.verbatim(0x00080021),
-        series_time=a.verbatim(0x00080031),
-        acquisition_date=a.verbatim(0x00080022),
-        acquisition_time=a.verbatim(0x00080032),
-        acquisition_datetime=a.verbatim(0x0008002A),
-        frame_reference_ms=a.verbatim(0x00541300),
-        frame_duration_ms=a.verbatim(0x00181242),
-        decay_factor=a.verbatim(0x00541321),
-        calibration_factor=a.verbatim(0x00541322),
-        decay_datetime=a.verbatim(0x00189701),
-        timezone=a.text(0x00080201),
-        manufacturer=a.text(0x00080070),
-        weight=a.verbatim(0x00101030),
-        size=a.verbatim(0x00101020),
-        sex=a.text(0x00100040),
-        pixel_spacing=a.verbatim(0x00280030),
-        thickness=a.verbatim(0x00180050),
-        ge_scan_datetime=_private(a, 0x0009, 0x0D, "GEMS_PETD_01"),
-        siemens_decay_datetime=_private(a, 0x0071, 0x22, "SIEMENS MED PT"),
-        philips_suv_factor=_private(a, 0x7053, 0x00, "Philips PET Private Group"),
-        philips_activity_factor=_private(a, 0x7053, 0x09, "Philips PET Private Group"),
-        injections=None if injections is None else tuple(_injection(item) for item in injections),
-    )
 
 
 def moment(date: str | None, time: str | None) -> dt.datetime | None:
@@ -326,64 +291,6 @@ def clock_of(text: str | None) -> dt.time | None:
         return None
 
 
-def _injection(item: Attributes) -> Injection:
-    codes = item.items(0x00540300) or ()
-    tracers = item.items(0x00540304) or ()
-    return Injection(
-        tracer=item.text(0x00180031),
-        start_time=item.verbatim(0x00181072),
-        start_datetime=item.verbatim(0x00181078),
-        dose=item.verbatim(0x00181074),
-        half_life=item.verbatim(0x00181075),
-        positron_fraction=item.verbatim(0x00181076),
-        nuclide_code=codes[0].text(0x00080100) if codes else None,
-        nuclide_meaning=codes[0].text(0x00080104) if codes else None,
-        tracer_code=tracers[0].text(0x00080100) if tracers else None,
-        tracer_meaning=tracers[0].text(0x00080104) if tracers else None,
-    )
-
-
-def _private(a: Attributes, group: int, low: int, creator: str) -> Private | None:
-    found = a.private(group, low, creator)
-    return None if found is None else Private(text=found[0].strip(), creator_present=found[1])
-
-
-def _pixels(a: Attributes) -> PixelFormat:
-    place = a.scan.pixels
-    signed = a.integer(0x00280103) == 1
-    return PixelFormat(
-        rows=a.integer(0x00280010),
-        columns=a.integer(0x00280011),
-        samples=a.integer(0x00280002),
-        photometric=a.text(0x00280004) or "",
-        bits_allocated=a.integer(0x00280100),
-        bits_stored=a.integer(0x00280101),
-        high_bit=a.integer(0x00280102),
-        signed=signed,
-        syntax=a.scan.syntax,
-        tag=a.scan.pixel_tag,
-        offset=place.start if place else 0,
-        length=place.length if place else 0,
-        encapsulated=bool(place and place.undefined),
-        padding=_stored(a.integer(0x00280120), signed=signed),
-        padding_limit=_stored(a.integer(0x00280121), signed=signed),
-        packed=_packed(a),
-    )
-
-
-def _packed(a: Attributes) -> Packed | None:
-    place = a.scan.pixels
-    if place is None or not place.undefined:
-        return None
-    return find_packed(
-        a.scan.data,
-        place.start,
-        place.start + place.length,
-        syntax=a.scan.syntax,
-        extended=a.raw(0x7FE00001),
-    )
-
-
 def _exposure_mas(a: Attributes) -> float | None:
     """Tube current times exposure time, mAs; the exposure itself where either is missing.
 
@@ -393,25 +300,6 @@ def _exposure_mas(a: Attributes) -> float | None:
     if current_ma is not None and time_ms is not None and current_ma > 0 and time_ms > 0:
         return current_ma * time_ms / 1000.0
     return a.float(0x00181152)
-
-
-def _lossy(a: Attributes, pixels: PixelFormat) -> str | None:
-    """Ratio of a lossy compression, as far as it is known; None where none is said or seen."""
-    said = a.text(0x00282112)
-    if a.text(0x00282110) == "01":
-        return said or ""
-    packed = pixels.packed
-    if packed is None or packed.said is None or not packed.said.lossy:
-        return None
-    whole = (pixels.rows or 0) * (pixels.columns or 0) * (pixels.bits_allocated or 0) / 8
-    return said or f"{whole / packed.length:.1f}"
-
-
-def _stored(value: int | None, *, signed: bool) -> int | None:
-    """A 16-bit value in the signedness of the pixels (implicit files do not say which)."""
-    if value is None or not signed or value < 1 << 15:
-        return value
-    return value - (1 << 16)
 
 
 def _patient(a: Attributes) -> PatientHeader:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netimg.errors import IDX_002, IDX_009, InputError
 from netimg.progress import silent
 from netimg.reading.digest import digest
-from netimg.reading.headers import read_header
+from netimg.reading.multiframe import read_headers
 from netimg.reading.problems import code_of, refusal, sentence
 from netimg.reading.tables import table
 from netimg.reading.walk import Archives, walk
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from netimg.progress import Progress
     from netimg.reading.headers import Header
+    from netimg.reading.walk import Found
     from netimg.settings import Settings
 
 _EVERY = 64
@@ -27,7 +28,7 @@ _EVERY = 64
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """All files of an input: ``count`` = headers + set aside."""
+    """All files of an input: ``count`` = files with headers + set aside."""
 
     headers: tuple[Header, ...]
     set_aside: tuple[SetAside, ...]
@@ -57,7 +58,7 @@ def index(root: Path, settings: Settings, *, progress: Progress = silent) -> Ind
             if done % _EVERY == 0:
                 progress.step(done, len(files.found))
             try:
-                headers.append(read_header(file, settings, archives))
+                headers += read_headers(file, settings, archives)
             except InputError as error:
                 if error.code is IDX_009:
                     raise
@@ -92,21 +93,23 @@ def _without_copies(
     headers: Iterable[Header], settings: Settings
 ) -> tuple[list[Header], list[SetAside]]:
     """One image of each identity; exact copies are left out, contradicting ones both."""
-    by_identity: dict[str, list[Header]] = {}
+    by_identity: dict[str, dict[Found, list[Header]]] = {}
     kept: list[Header] = []
     for header in headers:
         if is_image(header):
-            by_identity.setdefault(header.sop_instance, []).append(header)
+            files = by_identity.setdefault(header.sop_instance, {})
+            files.setdefault(header.file, []).append(header)
         else:
             kept.append(header)
     aside: list[SetAside] = []
-    for group in by_identity.values():
+    for files in by_identity.values():
+        group = [pictures[0] for pictures in files.values()]
         first = group[0]
         if len(group) == 1:
-            kept.append(first)
+            kept += files[first.file]
             continue
         if len({digest(header.file, settings) for header in group}) == 1:
-            kept.append(first)
+            kept += files[first.file]
             aside += [_aside(h, "IDX-013", other=first.file.name) for h in group[1:]]
         else:
             aside += [

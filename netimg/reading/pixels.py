@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netimg.errors import (
+    GEO_017,
     IDX_003,
     IDX_021,
     IDX_022,
@@ -24,6 +25,7 @@ from netimg.errors import (
     PIX_008,
     PIX_009,
     PIX_012,
+    PIX_014,
     PIX_015,
     PIX_019,
 )
@@ -40,8 +42,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netimg.geometry import Grid
-    from netimg.reading.headers import Header, PixelFormat
-    from netimg.reading.walk import Found
+    from netimg.reading.headers import FrameOf, Header
+    from netimg.reading.pixel_format import PixelFormat
+    from netimg.reading.walk import Bytes, Found
 
 AIR_HU = -1024.0
 """What filling outside the picture becomes in a CT."""
@@ -168,8 +171,14 @@ def read_slice(
     InputError
         IDX-003, PIX-001, PIX-003, PIX-004.
     """
+    return _read(file, pixels, _Unpacked(settings, archives))
+
+
+def _read(file: Found, pixels: PixelFormat, unpacked: _Unpacked) -> NDArray[Any]:
+    """Stored values of one picture."""
     if pixels.packed is not None:
-        return _stored(decode_frame(_frame(file, pixels, settings, archives), settings), pixels)
+        frame = unpacked.frame(file, pixels)
+        return _stored(decode_frame(frame, unpacked.settings), pixels)
     rows, columns = int(pixels.rows or 0), int(pixels.columns or 0)
     dtype = _dtype(pixels)
     needed = rows * columns * dtype.itemsize
@@ -181,10 +190,7 @@ def read_slice(
         except OSError as error:
             raise refusal(IDX_003, file=file.name, reason=str(error.strerror)) from error
     else:
-        with content(file, settings, archives) as data:
-            found = scan(data, name=file.name, settings=settings)
-            start = found.pixels.start if found.pixels else len(found.data)
-            raw = bytes(found.data[start : start + needed])
+        raw = bytes(unpacked.data(file)[pixels.offset : pixels.offset + needed])
         flat = np.frombuffer(raw[: len(raw) // dtype.itemsize * dtype.itemsize], dtype=dtype)
     if flat.size < rows * columns:
         there = flat.size * dtype.itemsize
@@ -196,24 +202,44 @@ def _read_slices(
     slices: Iterable[StoredSlice], settings: Settings, archives: Archives
 ) -> Iterator[NDArray[Any]]:
     """Stored values of slices in order; several compressed ones are decoded at a time."""
+    unpacked = _Unpacked(settings, archives)
     for packed, run in groupby(slices, key=lambda part: part.pixels.packed is not None):
         if not packed:
             for part in run:
-                yield read_slice(part.file, part.pixels, settings, archives)
+                yield _read(part.file, part.pixels, unpacked)
             continue
         parts = tuple(run)
-        frames = (_frame(part.file, part.pixels, settings, archives) for part in parts)
+        frames = (unpacked.frame(part.file, part.pixels) for part in parts)
         for part, stored in zip(parts, decode_frames(frames, settings), strict=True):
             yield _stored(stored, part.pixels)
 
 
-def _frame(
-    file: Found, pixels: PixelFormat, settings: Settings, archives: Archives | None
-) -> Frame:
-    """Compressed picture of a file."""
-    assert pixels.packed is not None  # noqa: S101  # a caller's bug
-    with content(file, settings, archives) as data:
-        return Frame(file.name, pixels, pixels.packed.codestream(data))
+@dataclass(slots=True)
+class _Unpacked:
+    """Files that are not read in place: the last one is kept while its frames are read."""
+
+    settings: Settings
+    archives: Archives | None
+    _file: Found | None = None
+    _data: Bytes = b""
+
+    def data(self, file: Found) -> Bytes:
+        """A member of an archive, unpacked; a deflated data set, inflated."""
+        if self._file != file:
+            self._data = b""
+            with content(file, self.settings, self.archives) as data:
+                found = scan(data, name=file.name, settings=self.settings)
+                self._data = bytes(found.data[0 : len(found.data)])
+            self._file = file
+        return self._data
+
+    def frame(self, file: Found, pixels: PixelFormat) -> Frame:
+        """Compressed picture of a file."""
+        assert pixels.packed is not None  # noqa: S101  # a caller's bug
+        if file.member is not None and pixels.pictures > 1:
+            return Frame(file.name, pixels, pixels.packed.codestream(self.data(file)))
+        with content(file, self.settings, self.archives) as data:
+            return Frame(file.name, pixels, pixels.packed.codestream(data))
 
 
 def same_picture(a: Header, b: Header, settings: Settings) -> bool:
@@ -238,7 +264,9 @@ def check_format(headers: Sequence[Header], *, series: str, settings: Settings) 
     """
     total = 0
     for header in headers:
-        pixels, name = header.pixels, header.file.name
+        pixels, name = header.pixels, header.name
+        if header.frame is not None:
+            _check_frame(header, header.frame)
         if pixels.tag == 0:
             raise refusal(IDX_022, file=name)
         native = pixels.syntax in NATIVE and not pixels.encapsulated
@@ -256,9 +284,21 @@ def check_format(headers: Sequence[Header], *, series: str, settings: Settings) 
         raise refusal(PIX_002, "series", series=series, gigabytes=total / 1e9)
 
 
+def _check_frame(header: Header, frame: FrameOf) -> None:
+    """Refuse a frame whose object does not describe it."""
+    if frame.announced != frame.described:
+        raise refusal(
+            PIX_014, file=header.file.name, announced=frame.announced, described=frame.described
+        )
+    if frame.missing:
+        raise refusal(
+            GEO_017, file=header.file.name, frame=frame.number, group=" and ".join(frame.missing)
+        )
+
+
 def _check_packed(header: Header, settings: Settings) -> None:
     """Compare a compressed picture's own words with the header's, before it is decoded."""
-    pixels, name = header.pixels, header.file.name
+    pixels, name = header.pixels, header.name
     if pixels.packed is None:
         raise refusal(PIX_003, file=name, reason="it is not in pieces, as compressed pictures are")
     if pixels.packed.said is None:
@@ -273,9 +313,9 @@ def _check_size(header: Header, settings: Settings, *, native: bool) -> int:
     pixels, most = header.pixels, settings["limits.rows_columns_max"]
     rows, columns = pixels.rows or 0, pixels.columns or 0
     frames = header.frames or 1
-    if not (0 < rows <= most and 0 < columns <= most and frames == 1):
+    if not (0 < rows <= most and 0 < columns <= most and (frames == 1 or header.frame)):
         raise refusal(PIX_002, file=header.file.name, rows=rows, columns=columns, frames=frames)
-    needed = rows * columns * _dtype(pixels).itemsize
+    needed = pixels.nbytes * pixels.pictures
     if native and pixels.length not in (needed, needed + 1) and pixels.length < needed:
         raise refusal(PIX_001, file=header.file.name, there=pixels.length, needed=needed)
     return rows * columns

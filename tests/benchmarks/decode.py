@@ -10,7 +10,7 @@ import imagecodecs
 import numpy as np
 
 from netimg.reading.decode import Frame, decode_frames
-from netimg.reading.headers import PixelFormat
+from netimg.reading.pixel_format import PixelFormat
 from netimg.settings import Settings
 from tests.make.codecs import JPEG, jpeg_2000
 

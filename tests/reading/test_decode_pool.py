@@ -17,7 +17,7 @@ from netimg.errors import InputError
 from netimg.reading.decode import Frame, decode_frame, decode_frames
 from netimg.reading.decode import worker as child
 from netimg.reading.decode.pool import Pool, process_pool
-from netimg.reading.headers import PixelFormat
+from netimg.reading.pixel_format import PixelFormat
 from netimg.settings import Settings
 from tests.make.codecs import ENCODERS, JPEG, jpeg_2000, lossless_jpeg, pack
 from tests.make.dicom import ct_series

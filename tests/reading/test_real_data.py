@@ -169,8 +169,7 @@ HARD = {
     "localizer_and_exam_summary_ct": ("IDX-011", "localizer"),
     "dose_report_modality_ct": ("IDX-012", "captured"),
     "secondary_capture_calls_itself_ct": ("IDX-012", "captured"),
-    "enhanced_ct_perfusion_not_hu": ("IDX-010", "many frames"),
-    "legacy_converted_ct": ("IDX-010", "many frames"),
+    "enhanced_ct_perfusion_not_hu": ("PIX-006", "ml/100ml/s (Rescale Type US)"),
     "no_preamble_no_meta": ("IDX-013", "CT_small.dcm"),
 }
 

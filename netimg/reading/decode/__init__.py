@@ -7,7 +7,7 @@ Start reading at `frames`.
 """
 
 from netimg.reading.decode.codestream import SYNTAXES
-from netimg.reading.decode.fragments import Packed, find_packed
+from netimg.reading.decode.fragments import Packed, find_frames, find_packed
 from netimg.reading.decode.frames import Frame, check_said, decode_frame, decode_frames
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "check_said",
     "decode_frame",
     "decode_frames",
+    "find_frames",
     "find_packed",
 ]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netimg.reading.decode.codestream import Codestream
-    from netimg.reading.headers import PixelFormat
+    from netimg.reading.pixel_format import PixelFormat
     from netimg.settings import Settings
 
     Work: TypeAlias = "Worker | NDArray[Any] | NotDecoded | WorkerDied"
