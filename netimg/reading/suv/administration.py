@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from netimg.errors import SUV_006, SUV_007, SUV_017, SUV_039, SUV_041, SUV_042
 from netimg.reading.problems import refusal
-from netimg.reading.suv.decay import apart
+from netimg.reading.suv.decay import apart, percent_text
 from netimg.reading.suv.nuclide import is_long_lived
-from netimg.reading.suv.text import clock, stamp
+from netimg.reading.suv.text import clock, day, is_date_alone, stamp
 from netimg.reading.tables import table
 
 if TYPE_CHECKING:
@@ -37,11 +37,12 @@ def read(
     injection: Injection,
     *,
     half_life_s: float,
+    nuclide: str | None,
     offset: str | None,
     scan: dt.datetime | None,
     notes: Notes,
 ) -> Administration:
-    """Injection time from the header; ``scan`` is the start of the scan.
+    """Injection time from the header; ``scan`` is the start of the scan, ``offset`` its zone.
 
     Raises
     ------
@@ -49,8 +50,8 @@ def read(
         SUV-006 missing, SUV-017 zeroed by de-identification, SUV-037 unreadable, SUV-039 a
         long-lived nuclide without date, SUV-041 two times that differ.
     """
-    moment = stamp(injection.start_datetime, "injection date-time (0018,1078)", offset=offset)
     time = clock(injection.start_time, "injection time (0018,1072)")
+    moment = _moment(injection.start_datetime, time, offset)
     if moment is None and time is None:
         raise refusal(SUV_006)
     shown = moment.time() if moment is not None else time
@@ -59,11 +60,21 @@ def read(
     if shown == dt.time(0) and scan is not None and not dt.time(0) < scan.time() <= early:
         text = f"injection 00:00:00, scan {scan.time().isoformat('seconds')}"
         raise refusal(SUV_017, list=text)
-    if moment is not None and time is not None and "+" not in (injection.start_datetime or ""):
+    if moment is not None and time is not None:
         _agree(moment, time, half_life_s, notes)
     if moment is None and is_long_lived(half_life_s):
-        raise refusal(SUV_039, nuclide=f"a nuclide of {half_life_s / 3600:.1f} h half-life")
+        hours = f"{half_life_s / 3600:.1f} h"
+        raise refusal(SUV_039, nuclide=nuclide or "A nuclide", half_life=hours)
     return Administration(moment, shown)
+
+
+def _moment(text: str | None, time: dt.time | None, offset: str | None) -> dt.datetime | None:
+    """The recorded date-time; a day alone takes the time of day that stands beside it."""
+    tag = "injection date-time (0018,1078)"
+    if not is_date_alone(text):
+        return stamp(text, tag, offset=offset)
+    date = day(text, tag)
+    return None if date is None or time is None else dt.datetime.combine(date, time)
 
 
 def settle(
@@ -121,7 +132,7 @@ def _agree(moment: dt.datetime, time: dt.time, half_life_s: float, notes: Notes)
         raise refusal(SUV_041, a=texts[0], b=texts[1])
     if off > table("suv")["times"]["agree"]:
         taken = f"the date-time {texts[0]}"
-        notes.add("SUV-029/note", a=texts[0], b=texts[1], percent=100.0 * off, taken=taken)
+        notes.add("SUV-029/note", a=texts[0], b=texts[1], percent=percent_text(off), taken=taken)
 
 
 def _say_repaired(

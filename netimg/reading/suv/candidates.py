@@ -8,10 +8,11 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netimg.errors import SUV_028, SUV_029
+from netimg.errors import SUV_017, SUV_025, SUV_028, SUV_029
 from netimg.reading.problems import refusal
-from netimg.reading.suv.decay import apart, mean_count_s
-from netimg.reading.suv.text import clock, day, decimal, stamp
+from netimg.reading.suv.decay import apart, mean_count_s, percent_text
+from netimg.reading.suv.text import decimal, stamp
+from netimg.reading.suv.times import FAR_S, is_ge, is_siemens
 from netimg.reading.tables import table
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from netimg.reading.suv.header import PetSlice
     from netimg.reading.suv.notes import Notes
+    from netimg.reading.suv.times import Times
 
 _SECOND = dt.timedelta(seconds=1)
 _HALF_DAY = dt.timedelta(hours=12)
@@ -27,21 +29,11 @@ _DAY = dt.timedelta(days=1)
 EXPLICIT = ("decay_correction_datetime", "ge_scan_datetime", "siemens_decay_datetime")
 """Candidates that state the decay reference themselves, in order of trust."""
 
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """What the slices say about time; acquisitions in slice order, None where a slice has none."""
-
-    series: dt.datetime | None
-    acquisitions: tuple[dt.datetime | None, ...]
-    frame_reference_s: tuple[float | None, ...]
-    frame_s: tuple[float | None, ...]
-    ge: bool
-
-    @property
-    def earliest(self) -> dt.datetime | None:
-        """Earliest acquisition of all slices."""
-        return min((a for a in self.acquisitions if a is not None), default=None)
+_EXPLICIT_TAGS = (
+    "decay correction date-time (0018,9701)",
+    "GE scan date-time (0009,xx0D)",
+    "Siemens decay date-time (0071,xx22)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,58 +45,46 @@ class Reference:
     per_slice: tuple[dt.datetime, ...] | None = None
 
 
-def times_of(slices: Sequence[PetSlice]) -> Times:
-    """Instants of all slices; a missing date is the series', across midnight too."""
-    first = slices[0]
-    series_day = day(first.series_date, "series date (0008,0021)")
-    series_clock = clock(first.series_time, "series time (0008,0031)")
-    series = None
-    if series_day is not None and series_clock is not None:
-        series = dt.datetime.combine(series_day, series_clock)
-    return Times(
-        series=series,
-        acquisitions=tuple(_acquisition(s, series_day, series) for s in slices),
-        frame_reference_s=tuple(
-            _seconds(s.frame_reference_ms, "frame reference time (0054,1300)") for s in slices
-        ),
-        frame_s=tuple(_seconds(s.frame_duration_ms, "frame duration (0018,1242)") for s in slices),
-        ge=is_ge(first.manufacturer),
-    )
+def explicit(
+    slices: Sequence[PetSlice], times: Times, notes: Notes, *, repair: bool = True
+) -> dict[str, dt.datetime]:
+    """Candidates that state the reference, their dates brought to the acquisitions'.
 
-
-def is_ge(manufacturer: str | None) -> bool:
-    """Whether frame reference times count to the start of the frame."""
-    text = (manufacturer or "").upper().strip()
-    return text == "GE" or text.startswith(("GE ", "GE_", "GEMS", "GENERAL ELECTRIC"))
-
-
-def explicit(slices: Sequence[PetSlice], times: Times, notes: Notes) -> dict[str, dt.datetime]:
-    """Candidates that state the reference, their dates brought to the acquisitions'."""
-    first = slices[0]
+    Raises
+    ------
+    SUVError
+        SUV-025 where slices state different ones, SUV-017 for a date far from the scan's that may
+        not be repaired, SUV-037.
+    """
+    tags = dict(zip(EXPLICIT, _EXPLICIT_TAGS, strict=True))
     found: dict[str, dt.datetime] = {}
-    stated = stamp(
-        first.decay_datetime, "decay correction date-time (0018,9701)", offset=first.timezone
-    )
-    if stated is not None:
-        found["decay_correction_datetime"] = stated
-    for name, private, tag in (
-        ("ge_scan_datetime", first.ge_scan_datetime, "GE scan date-time (0009,xx0D)"),
-        (
-            "siemens_decay_datetime",
-            first.siemens_decay_datetime,
-            "Siemens decay date-time (0071,xx22)",
-        ),
-    ):
-        if private is None:
+    for name, tag in tags.items():
+        stated = {_stated(name, part, notes) for part in slices} - {None}
+        moments = [m for m in (stamp(s, tag, offset=times.zone) for s in stated) if m is not None]
+        if not moments:
             continue
-        if not private.creator_present and not _maker_fits(name, first.manufacturer):
-            continue
-        moment = stamp(private.text, tag, offset=first.timezone)
-        if moment is not None:
-            found[name] = moment
-            if not private.creator_present:
-                notes.add("SUV-049")
-    return {name: _near_scan(moment, name, times, notes) for name, moment in found.items()}
+        if (max(moments) - min(moments)).total_seconds() > _limit("together_s"):
+            values = f"{min(moments).isoformat()}, {max(moments).isoformat()}"
+            raise refusal(SUV_025, attribute=tag, values=values)
+        found[name] = min(moments)
+    return {
+        name: _near_scan(moment, name, times, notes, repair=repair)
+        for name, moment in found.items()
+    }
+
+
+def _stated(name: str, part: PetSlice, notes: Notes) -> str | None:
+    """Text of an explicit reference; a private one without its creator only of its maker."""
+    if name == "decay_correction_datetime":
+        return part.decay_datetime
+    ge = name == "ge_scan_datetime"
+    private = part.ge_scan_datetime if ge else part.siemens_decay_datetime
+    if private is None or private.creator_present or not private.text:
+        return None if private is None else private.text
+    if not (is_ge(part.manufacturer) if ge else is_siemens(part.manufacturer)):
+        return None
+    notes.add("SUV-049")
+    return private.text
 
 
 def backcomputed(
@@ -256,35 +236,18 @@ def philips_ratio(
     if not suv or not activity or suv < 0 or activity < 0 or administered is None:
         return None
     seconds = half_life_s * math.log2(dose_bq * (suv / activity) / (1000.0 * weight_kg))
-    return administered + dt.timedelta(seconds=seconds)
+    return administered + dt.timedelta(seconds=seconds) if abs(seconds) < FAR_S else None
 
 
-def _acquisition(
-    part: PetSlice, series_day: dt.date | None, series: dt.datetime | None
-) -> dt.datetime | None:
-    own = day(part.acquisition_date, "acquisition date (0008,0022)")
-    time = clock(part.acquisition_time, "acquisition time (0008,0032)")
-    if time is None:
-        return stamp(
-            part.acquisition_datetime, "acquisition date-time (0008,002A)", offset=part.timezone
-        )
-    if own is not None:
-        return dt.datetime.combine(own, time)
-    if series_day is None:
-        return stamp(
-            part.acquisition_datetime, "acquisition date-time (0008,002A)", offset=part.timezone
-        )
-    moment = dt.datetime.combine(series_day, time)
-    if series is not None and series - moment > _HALF_DAY:
-        moment += _DAY
-    return moment
-
-
-def _near_scan(moment: dt.datetime, name: str, times: Times, notes: Notes) -> dt.datetime:
+def _near_scan(
+    moment: dt.datetime, name: str, times: Times, notes: Notes, *, repair: bool
+) -> dt.datetime:
     """The moment, its date replaced by the acquisitions' where it lies far off."""
     scan = times.earliest or times.series
     if scan is None or abs(moment - scan) <= _HALF_DAY:
         return moment
+    if not repair:
+        raise refusal(SUV_017, list=f"{name} {moment.isoformat()} and scan {scan.isoformat()}")
     same_day = dt.datetime.combine(scan.date(), moment.time())
     nearest = min((same_day - _DAY, same_day, same_day + _DAY), key=lambda m: abs(m - scan))
     notes.add(
@@ -295,36 +258,24 @@ def _near_scan(moment: dt.datetime, name: str, times: Times, notes: Notes) -> dt
     return nearest
 
 
-def _maker_fits(name: str, manufacturer: str | None) -> bool:
-    if name == "ge_scan_datetime":
-        return is_ge(manufacturer)
-    return "SIEMENS" in (manufacturer or "").upper()
-
-
-def _seconds(text: str | None, tag: str) -> float | None:
-    value = decimal(text, tag)
-    return None if value is None else value / 1000.0
-
-
 def _disagree(
     series: dt.datetime, back: dt.datetime, off: float, notes: Notes, *, taken: str
 ) -> None:
-    notes.add(
-        "SUV-029/note",
-        a=f"series time {series.time().isoformat()}",
-        b=f"frame times {back.time().isoformat('seconds')}",
-        percent=100.0 * off,
-        taken=taken,
-    )
+    a, b = _shown(series, back)
+    a, b = f"series time {a}", f"frame times {b}"
+    notes.add("SUV-029/note", a=a, b=b, percent=percent_text(off), taken=taken)
 
 
 def _refused(a: dt.datetime, b: dt.datetime, off: float) -> Exception:
-    return refusal(
-        SUV_029,
-        a=a.time().isoformat("seconds"),
-        b=b.time().isoformat("seconds"),
-        percent=100.0 * off,
-    )
+    first, second = _shown(a, b)
+    return refusal(SUV_029, a=first, b=second, percent=percent_text(off))
+
+
+def _shown(a: dt.datetime, b: dt.datetime) -> tuple[str, str]:
+    """Two instants as times of day, with their dates where these differ."""
+    if a.date() == b.date():
+        return a.time().isoformat("seconds"), b.time().isoformat("seconds")
+    return a.isoformat(" ", "seconds"), b.isoformat(" ", "seconds")
 
 
 def _limit(name: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from netimg.errors import (
@@ -21,6 +20,7 @@ from netimg.errors import (
 from netimg.reading.problems import refusal, sentence
 from netimg.reading.suv import norms, units
 from netimg.reading.suv.text import decimal
+from netimg.reading.suv.times import is_philips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,16 +29,20 @@ if TYPE_CHECKING:
     from netimg.reading.suv.notes import Notes
 
 _DECAYS = ("START", "ADMIN", "NONE")
+_SHOWN = 3
 
-_ALIKE: dict[str, Callable[[PetSlice], object]] = {
-    "units": lambda part: part.units,
-    "SUV type": lambda part: part.suv_type,
-    "decay correction": lambda part: part.decay_correction,
+_ALIKE: dict[str, Callable[[PetSlice], tuple[str | None, ...]]] = {
+    "units": lambda part: (part.units,),
+    "SUV type": lambda part: (part.suv_type,),
+    "decay correction": lambda part: (part.decay_correction,),
     "corrections": lambda part: tuple(sorted(part.corrected_image or ())),
-    "weight": lambda part: part.weight,
-    "activity or nuclide": lambda part: tuple(
-        (item.dose, item.half_life, item.nuclide_code, item.tracer)
-        for item in part.injections or ()
+    "weight": lambda part: (part.weight,),
+    "activity": lambda part: tuple(item.dose for item in part.injections or ()),
+    "nuclide": lambda part: tuple(item.nuclide_code for item in part.injections or ()),
+    "half-life": lambda part: tuple(item.half_life for item in part.injections or ()),
+    "tracer": lambda part: tuple(item.tracer for item in part.injections or ()),
+    "injection time": lambda part: tuple(
+        item.start_datetime or item.start_time for item in part.injections or ()
     ),
 }
 """What a series has once."""
@@ -47,19 +51,30 @@ _ALIKE: dict[str, Callable[[PetSlice], object]] = {
 def check_equal(slices: Sequence[PetSlice]) -> None:
     """Refuse slices that differ in what a series has once (SUV-025)."""
     for attribute, value in _ALIKE.items():
-        if len({value(part) for part in slices}) > 1:
-            raise refusal(SUV_025, attribute=attribute)
+        found = {tuple(_plain(text) for text in value(part)) for part in slices}
+        if len(found) > 1:
+            shown = sorted(" + ".join(texts) or "none" for texts in found)
+            raise refusal(SUV_025, attribute=attribute, values=" and ".join(shown[:_SHOWN]))
+
+
+def _plain(text: str | None) -> str:
+    """A value without what is only its spelling: ``72.5`` for ``72.50``."""
+    bare = (text or "").strip(" \0")
+    try:
+        return f"{float(bare):.10g}"
+    except ValueError:
+        return bare
 
 
 def check_scale(slices: Sequence[PetSlice], policy: str, notes: Notes, *, allowed: bool) -> None:
     """Refuse a slope that is absent or not positive, and an intercept that is not 0."""
     for index, part in enumerate(slices, start=1):
         slope = decimal(part.slope, "rescale slope (0028,1053)")
-        if slope is None:
-            raise SUVError(PIX_005, what=sentence("PIX-005", series="the series"))
-        if slope <= 0 or not math.isfinite(slope):
+        intercept = decimal(part.intercept, "rescale intercept (0028,1052)")
+        if slope is None or intercept is None:
+            raise SUVError(PIX_005, what=sentence("PIX-005", series="This PET"))
+        if slope <= 0:
             raise SUVError(PIX_013, what=sentence("PIX-013", slice=index, slope=slope))
-        intercept = decimal(part.intercept, "rescale intercept (0028,1052)") or 0.0
         if intercept != 0.0:
             if policy != "qiba" and not allowed:
                 raise refusal(SUV_033, intercept=intercept)
@@ -70,13 +85,15 @@ def check_units(first: PetSlice, policy: str) -> None:
     """Refuse units without a way to SUV, and an SUV type that does not fit them."""
     unit = (first.units or "").strip().upper()
     kind = (first.suv_type or "").strip().upper()
-    philips = "PHILIPS" in (first.manufacturer or "").upper()
-    philips = philips or first.philips_suv_factor is not None
+    own = (first.philips_suv_factor, first.philips_activity_factor)
+    philips = is_philips(first.manufacturer) or any(p and p.creator_present for p in own)
     known = {"BQML", *units.STORED_SUV} | ({"CNTS"} if philips else set())
     if policy == "ibsi":
         known.add("CPS")
+    if not unit:
+        raise refusal(SUV_003, "none")
     if unit not in known:
-        raise refusal(SUV_003, units=unit or "no unit that is said")
+        raise refusal(SUV_003, units=unit)
     fits = {"GML": {"", *norms.BY_TYPE} - {"BSA"}, "CM2ML": {"", "BSA"}}.get(unit)
     if fits is not None and kind not in fits:
         raise refusal(SUV_034, type=kind, units=unit)

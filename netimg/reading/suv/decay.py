@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+_FAR = 10.0
+"""Half-lives beyond which two times are not compared any more."""
+
 
 def decayed(seconds: float, half_life_s: float) -> float:
     """Share of the activity that is left after ``seconds``."""
@@ -30,6 +33,16 @@ def frame_gain(frame_s: float, half_life_s: float) -> float:
     return 1.0 if x < 1e-12 else x / -math.expm1(-x)
 
 
+def change(seconds: float, half_life_s: float) -> float:
+    """Factor on SUV when the reference moves by ``seconds``; no further than 1000 times."""
+    return math.exp2(max(-_FAR, min(_FAR, seconds / half_life_s)))
+
+
 def apart(seconds: float, half_life_s: float) -> float:
     """Relative change of SUV when the reference moves by ``seconds``."""
-    return abs(math.exp2(seconds / half_life_s) - 1.0)
+    return abs(change(seconds, half_life_s) - 1.0)
+
+
+def percent_text(off: float) -> str:
+    """A relative difference of SUV in percent, as a reader can take it in."""
+    return f"{100.0 * off:.1f}" if off < _FAR else f"more than {100.0 * _FAR:.0f}"

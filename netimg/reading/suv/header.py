@@ -53,6 +53,9 @@ class PetSlice:
     frame_reference_ms: str | None = None
     frame_duration_ms: str | None = None
     decay_factor: str | None = None
+    """Recorded; tells only whether a SPECT console corrected for decay at all."""
+    listed: tuple[tuple[str, str], ...] = ()
+    """Values that are told beside SUV and never used: name with tag, text."""
     calibration_factor: str | None = None
     decay_datetime: str | None = None
     timezone: str | None = None

@@ -9,6 +9,7 @@ from netimg.reading.problems import refusal
 from netimg.reading.suv import norms, nuclide, units
 from netimg.reading.suv.header import Injection, PetSlice
 from netimg.reading.suv.notes import Notes
+from netimg.reading.suv.nuclide import HalfLife
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,18 @@ class Case:
 
     kg: float
     dose_bq: float
-    half_life_s: float
-    nuclide: str | None
+    half_life: HalfLife
     injection: Injection
+
+    @property
+    def half_life_s(self) -> float:
+        """Half-life in s."""
+        return self.half_life.seconds
+
+    @property
+    def nuclide(self) -> str | None:
+        """Nuclide by name; None where nothing speaks for one."""
+        return self.half_life.nuclide
 
 
 def case_of(job: Job) -> Case:
@@ -62,13 +72,16 @@ def case_of(job: Job) -> Case:
     """
     injection = injection_of(job)
     kg = units.weight_kg(job.first.weight, job.notes, repair=job.repair)
-    name, half_life_s = nuclide.half_life_s(injection, job.notes, repair=job.repair)
+    half_life = nuclide.half_life(injection, job.notes, repair=job.repair)
+    if "half_life_s" in job.typed:
+        half_life = replace(half_life, source="typed")
     corrected = bool(job.typed.get("branching_corrected"))
-    nuclide.check_branching(injection, name, job.notes, corrected=corrected)
+    nuclide.check_branching(injection, half_life.nuclide, job.notes, corrected=corrected)
     dose = units.dose_bq(
         injection.dose,
         kg,
         job.notes,
+        nuclide=half_life.nuclide,
         enhanced=job.first.enhanced,
         repair=job.repair,
         typed="dose_bq" in job.typed,
@@ -76,26 +89,24 @@ def case_of(job: Job) -> Case:
     left = dose - float(str(job.typed.get("residual_bq", 0.0)))
     if left <= 0:
         raise refusal(SUV_005, dose=f"{left:g} Bq without the residual")
-    return Case(kg, left, half_life_s, name, injection)
+    return Case(kg, left, half_life, injection)
 
 
 def injection_of(job: Job) -> Injection:
-    """The radiopharmaceutical item that counts, with what was typed in its place."""
+    """The radiopharmaceutical item that counts.
+
+    Raises
+    ------
+    SUVError
+        SUV-043 none, SUV-013 several and none chosen.
+    """
     given = job.first.injections or ()
     which = int(float(str(job.typed.get("injection", 0))))
-    if not given and not {"dose_bq", "injection_time", "half_life_s"} <= set(job.typed):
+    if not given:
         raise refusal(SUV_043)
     if len(given) > 1 and not 1 <= which <= len(given):
         raise refusal(SUV_013, n=len(given))
-    item = given[min(len(given), max(1, which)) - 1] if given else Injection()
-    if "dose_bq" in job.typed:
-        item = replace(item, dose=as_text(job.typed["dose_bq"]))
-    if "half_life_s" in job.typed:
-        item = replace(item, half_life=as_text(job.typed["half_life_s"]))
-    if "injection_time" in job.typed:
-        typed = str(job.typed["injection_time"])
-        item = replace(item, start_datetime=typed, start_time=None)
-    return item
+    return given[min(len(given), max(1, which)) - 1]
 
 
 def body_of(job: Job) -> norms.Body:
@@ -103,8 +114,3 @@ def body_of(job: Job) -> norms.Body:
     kg = units.weight_kg(job.first.weight, job.notes, repair=job.repair)
     height = units.height_m(job.first.size, job.notes, repair=job.repair)
     return norms.Body(kg, height, (job.first.sex or "").strip().upper() or None)
-
-
-def as_text(value: object) -> str:
-    """A typed value as the text a header would hold."""
-    return f"{value:.12g}" if isinstance(value, float) else str(value)

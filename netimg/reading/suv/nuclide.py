@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netimg.errors import SUV_008, SUV_022, SUV_040
@@ -15,11 +16,24 @@ if TYPE_CHECKING:
     from netimg.reading.suv.header import Injection
     from netimg.reading.suv.notes import Notes
 
+_LONGEST_S = 1e10
+"""Three centuries: no nuclide of an image lives as long."""
+
 _UNITS = (("minutes", 60.0), ("hours", 3600.0), ("days", 86400.0))
 
 
-def half_life_s(injection: Injection, notes: Notes, *, repair: bool) -> tuple[str | None, float]:
-    """Nuclide and the half-life the scanner decayed with, in s.
+@dataclass(frozen=True, slots=True)
+class HalfLife:
+    """Half-life in s, the nuclide it belongs to, the text it was read from, and where from."""
+
+    seconds: float
+    nuclide: str | None
+    read: str | None
+    source: str
+
+
+def half_life(injection: Injection, notes: Notes, *, repair: bool) -> HalfLife:
+    """Nuclide and the half-life the scanner decayed with.
 
     The header's half-life is used as it stands where it fits a nuclide that is named.
 
@@ -32,25 +46,26 @@ def half_life_s(injection: Injection, notes: Notes, *, repair: bool) -> tuple[st
     named = evidence(injection)
     said = ", ".join(named)
     stated = decimal(injection.half_life, "half-life (0018,1075)")
+    text = (injection.half_life or "").strip(" \0") or None
     if not stated:
-        return _from_table(named, notes, repair=repair)
-    if stated < 0:
+        return _from_table(named, text, notes, repair=repair)
+    if not 0 < stated < _LONGEST_S:
         raise refusal(SUV_008, half_life_s=stated, nuclide=said or "any nuclide")
     if not named:
         near = [n for n, row in rows.items() if has_half_life(stated, row)]
         name = near[0] if near else None
         notes.add("SUV-022/only", half_life_s=stated, nuclide=name or "an unknown nuclide")
-        return name, stated
+        return HalfLife(stated, name, text, "header")
     for name in named:
         if has_half_life(stated, rows[name]):
             if len(named) > 1:
                 notes.add("SUV-008/codes", nuclide=said)
-            return name, stated
+            return HalfLife(stated, name, text, "header")
     for unit, seconds in _UNITS:
         for name in named:
             if repair and has_half_life(stated * seconds, rows[name]):
                 notes.add("SUV-008/unit", half_life_s=stated, nuclide=name, unit=unit)
-                return name, stated * seconds
+                return HalfLife(stated * seconds, name, text, f"header, read as {unit}")
     raise refusal(SUV_008, half_life_s=stated, nuclide=said)
 
 
@@ -59,7 +74,7 @@ def evidence(injection: Injection) -> list[str]:
     rows = table("nuclides")
     code = injection.nuclide_code
     named = [n for n, row in rows.items() if code and code in row["codes"]]
-    for text in (injection.nuclide_meaning, injection.tracer):
+    for text in (injection.nuclide_meaning, injection.tracer, injection.tracer_meaning):
         flat = plain(text or "")
         named += [
             n
@@ -108,10 +123,12 @@ def gives_positrons(nuclide: str | None) -> bool:
     return nuclide is None or float(table("nuclides")[nuclide]["positron"]) > 0.0
 
 
-def _from_table(named: list[str], notes: Notes, *, repair: bool) -> tuple[str, float]:
+def _from_table(named: list[str], text: str | None, notes: Notes, *, repair: bool) -> HalfLife:
     if not named:
         raise refusal(SUV_022)
-    if len(named) > 1 or not repair:
+    if len(named) > 1:
         raise refusal(SUV_008, "none", nuclide=", ".join(named))
+    if not repair:
+        raise refusal(SUV_008, "policy", nuclide=named[0])
     notes.add("SUV-008/table", nuclide=named[0])
-    return named[0], float(table("nuclides")[named[0]]["half_life_s"])
+    return HalfLife(float(table("nuclides")[named[0]]["half_life_s"]), named[0], text, "table")

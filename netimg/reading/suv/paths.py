@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from netimg.errors import (
+    SUV_025,
     SUV_026,
     SUV_028,
     SUV_029,
@@ -15,20 +16,21 @@ from netimg.errors import (
     SUVError,
 )  # fmt: skip
 from netimg.reading.problems import refusal
-from netimg.reading.suv import administration, candidates, norms, nuclide, reference, units
+from netimg.reading.suv import administration, norms, nuclide, reference, units
 from netimg.reading.suv.checks import decay_of
-from netimg.reading.suv.decay import decayed, frame_gain
+from netimg.reading.suv.decay import change, decayed, frame_gain, percent_text
 from netimg.reading.suv.job import body_of, case_of
 from netimg.reading.suv.result import SuvResult
 from netimg.reading.suv.text import decimal
+from netimg.reading.suv.times import is_philips, times_of
 from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from netimg.reading.suv.candidates import Times
-    from netimg.reading.suv.header import Private
+    from netimg.reading.suv.header import PetSlice
     from netimg.reading.suv.job import Case, Job
+    from netimg.reading.suv.times import Times
 
 
 def by_unit(job: Job) -> SuvResult:
@@ -38,7 +40,7 @@ def by_unit(job: Job) -> SuvResult:
     if job.unit == "CNTS":
         return counts(job)
     if job.unit == "CPS":
-        return activity(job, "CPS", scale=_per_ml(job))
+        return activity(job, "CPS", scale=tuple(_per_ml(part) for part in job.slices))
     return activity(job, "BQML")
 
 
@@ -60,29 +62,25 @@ def stored_suv(job: Job) -> SuvResult:
 
 
 def counts(job: Job) -> SuvResult:
-    """Philips counts: the scanner's own factors."""
-    first = job.first
-    suv = _positive(first.philips_suv_factor, "SUV factor (7053,xx00)")
-    own = _positive(first.philips_activity_factor, "activity factor (7053,xx09)")
-    for private in (first.philips_suv_factor, first.philips_activity_factor):
-        if private is not None and not private.creator_present:
-            job.notes.add("SUV-049")
-    if suv and decay_of(first) != "NONE":
+    """Philips counts: the scanner's own factors, of each slice its own."""
+    suv = _positive(job, "philips_suv_factor")
+    own = _positive(job, "philips_activity_factor")
+    if suv and decay_of(job.first) != "NONE":
         job.notes.add("SUV-018", name="Philips SUV factor")
         if own:
             _compare(job, suv, own)
-        factors = (suv,) * len(job.slices)
-        return _result(job, factors, unit_path="CNTS, SUV factor", method="philips_suv_factor")
+        return _result(job, suv, unit_path="CNTS, SUV factor", method="philips_suv_factor")
     if own:
         job.notes.add("SUV-018", name="Philips activity factor")
         return activity(job, "CNTS, activity factor", scale=own)
     raise refusal(SUV_031)
 
 
-def activity(job: Job, path: str, *, scale: float = 1.0) -> SuvResult:
-    """Values in Bq/mL after ``scale``: weight, dose, half-life and times decide."""
+def activity(job: Job, path: str, *, scale: tuple[float, ...] = ()) -> SuvResult:
+    """Values in Bq/mL after ``scale`` per slice: weight, dose, half-life and times decide."""
     case = case_of(job)
     decay = decay_of(job.first)
+    scale = scale or (1.0,) * len(job.slices)
     if decay == "ADMIN":
         return _to_injection(job, case, path, scale)
     if decay == "NONE":
@@ -90,14 +88,14 @@ def activity(job: Job, path: str, *, scale: float = 1.0) -> SuvResult:
     return _to_start(job, case, path, scale)
 
 
-def _to_injection(job: Job, case: Case, path: str, scale: float) -> SuvResult:
+def _to_injection(job: Job, case: Case, path: str, scale: tuple[float, ...]) -> SuvResult:
     """Values decay-corrected to the injection: the dose is not decayed."""
-    factor = 1000.0 * case.kg / case.dose_bq * scale
+    factor = 1000.0 * case.kg / case.dose_bq
     relative: dict[str, float] = {"as_stated": 1.0}
     moment = None
     if not nuclide.gives_positrons(case.nuclide) and _never_decayed(job):
         # SPECT consoles write ADMIN and leave the values as acquired, or the other way round.
-        times = candidates.times_of(job.slices)
+        times = times_of(job.slices)
         moment = _administered(job, case, times)
         gain = _gains(case, times, moment)[0]
         relative["as_acquired"] = gain
@@ -105,13 +103,14 @@ def _to_injection(job: Job, case: Case, path: str, scale: float) -> SuvResult:
         a, b = "decay correction ADMIN", "decay factor 1"
         limits = table("suv")["times"]
         if off > limits["refuse"]:
-            raise refusal(SUV_029, a=a, b=b, percent=100.0 * off)
+            raise refusal(SUV_029, a=a, b=b, percent=percent_text(off))
         if off > limits["agree"]:
             taken = "the stated correction to the injection"
-            job.notes.add("SUV-029/note", a=a, b=b, percent=100.0 * off, taken=taken)
+            percent = percent_text(off)
+            job.notes.add("SUV-029/note", a=a, b=b, percent=percent, taken=taken)
     return _result(
         job,
-        (factor,) * len(job.slices),
+        tuple(factor * s for s in scale),
         unit_path=path,
         method="admin",
         case=case,
@@ -120,12 +119,13 @@ def _to_injection(job: Job, case: Case, path: str, scale: float) -> SuvResult:
     )
 
 
-def _as_acquired(job: Job, case: Case, path: str, scale: float) -> SuvResult:
+def _as_acquired(job: Job, case: Case, path: str, scale: tuple[float, ...]) -> SuvResult:
     """Values not decay-corrected: one factor per slice."""
-    times = candidates.times_of(job.slices)
+    times = times_of(job.slices)
     moment = _administered(job, case, times)
     factors = tuple(
-        1000.0 * case.kg / case.dose_bq * gain * scale for gain in _gains(case, times, moment)
+        1000.0 * case.kg / case.dose_bq * gain * s
+        for gain, s in zip(_gains(case, times, moment), scale, strict=True)
     )
     earliest = times.earliest
     return _result(
@@ -139,9 +139,9 @@ def _as_acquired(job: Job, case: Case, path: str, scale: float) -> SuvResult:
     )
 
 
-def _to_start(job: Job, case: Case, path: str, scale: float) -> SuvResult:
+def _to_start(job: Job, case: Case, path: str, scale: tuple[float, ...]) -> SuvResult:
     """Values decay-corrected to the start of the scan: the dose is decayed to there."""
-    times = candidates.times_of(job.slices)
+    times = times_of(job.slices)
     given = _recorded(job, case, times)
     found = reference.gather(job, case, times, given)
     chosen = reference.choose(job, case, times, found)
@@ -157,7 +157,10 @@ def _to_start(job: Job, case: Case, path: str, scale: float) -> SuvResult:
     left = [decayed((p - moment).total_seconds(), case.half_life_s) for p in points]
     return _result(
         job,
-        tuple(1000.0 * case.kg / (case.dose_bq * share) * scale for share in left),
+        tuple(
+            1000.0 * case.kg / (case.dose_bq * share) * s
+            for share, s in zip(left, scale, strict=True)
+        ),
         unit_path=path,
         method=chosen.method,
         case=case,
@@ -166,7 +169,7 @@ def _to_start(job: Job, case: Case, path: str, scale: float) -> SuvResult:
         uptake_s=(chosen.at - moment).total_seconds(),
         candidates=found,
         relative={
-            name: math.exp2((at - chosen.at).total_seconds() / case.half_life_s)
+            name: change((at - chosen.at).total_seconds(), case.half_life_s)
             for name, at in found.items()
         },
     )
@@ -196,7 +199,8 @@ def _recorded(job: Job, case: Case, times: Times) -> administration.Administrati
     return administration.read(
         case.injection,
         half_life_s=case.half_life_s,
-        offset=job.first.timezone,
+        nuclide=case.nuclide,
+        offset=times.zone,
         scan=times.earliest or times.series,
         notes=job.notes,
     )
@@ -217,13 +221,13 @@ def _administered(job: Job, case: Case, times: Times) -> dt.datetime:
     )
 
 
-def _compare(job: Job, suv: float, own: float) -> None:
+def _compare(job: Job, suv: tuple[float, ...], own: tuple[float, ...]) -> None:
     """Own calculation beside the scanner's SUV factor, where one can be made."""
     try:
-        mine = activity(job.aside(), "CNTS", scale=own).factors[0]
+        mine = activity(job.aside(), "CNTS", scale=own).factors
     except SUVError:
         return
-    percent = abs(mine / suv - 1.0) * 100.0
+    percent = max(abs(a / b - 1.0) * 100.0 for a, b in zip(mine, suv, strict=True))
     limits = table("suv")["philips"]
     if percent > limits["refuse_pct"]:
         raise refusal(SUV_026, percent=percent)
@@ -231,26 +235,47 @@ def _compare(job: Job, suv: float, own: float) -> None:
         job.notes.add("SUV-026/note", percent=percent)
 
 
-def _per_ml(job: Job) -> float:
+def _per_ml(part: PetSlice) -> float:
     """Bq/mL per count and second (policy ``ibsi``)."""
-    if "DCAL" in {c.upper() for c in job.first.corrected_image or ()}:
-        parts = (job.first.pixel_spacing or "").split("\\")
-        sides = [decimal(part, "pixel spacing (0028,0030)") for part in parts]
-        sides.append(decimal(job.first.thickness, "slice thickness (0018,0050)"))
-        known = [side for side in sides if side]
+    if "DCAL" in {c.upper() for c in part.corrected_image or ()}:
+        sides = [
+            decimal(text, "pixel spacing (0028,0030)")
+            for text in (part.pixel_spacing or "").split("\\")
+        ]
+        sides.append(decimal(part.thickness, "slice thickness (0018,0050)"))
+        known = [side for side in sides if side and side > 0]
         if len(known) == 3:
             return 1000.0 / math.prod(known)
         raise refusal(SUV_038)
-    factor = decimal(job.first.calibration_factor, "calibration factor (0054,1322)")
+    factor = decimal(part.calibration_factor, "calibration factor (0054,1322)")
     if not factor or factor < 0:
         raise refusal(SUV_038)
     return factor
 
 
-def _positive(private: Private | None, tag: str) -> float | None:
-    """A Philips factor above 0; 0 means not usable."""
-    value = decimal(private.text, tag) if private is not None else None
-    return value if value and value > 0 else None
+def _positive(job: Job, field: str) -> tuple[float, ...] | None:
+    """A Philips factor above 0 of every slice; 0 means not usable.
+
+    Raises
+    ------
+    SUVError
+        SUV-025 where only some slices have it, SUV-037.
+    """
+    tag = {"philips_suv_factor": "SUV factor (7053,xx00)"}.get(field, "activity factor (7053,xx09)")
+    values = []
+    for part in job.slices:
+        private = getattr(part, field)
+        if private is None or not (private.creator_present or is_philips(part.manufacturer)):
+            continue
+        if not private.creator_present:
+            job.notes.add("SUV-049")
+        value = decimal(private.text, tag)
+        if value and value > 0:
+            values.append(value)
+    if values and len(values) < len(job.slices):
+        shown = f"{len(values)} of {len(job.slices)} have one"
+        raise refusal(SUV_025, attribute=tag, values=shown)
+    return tuple(values) or None
 
 
 def _ratios(job: Job) -> dict[str, float]:
@@ -282,6 +307,8 @@ def _result(
             "weight_kg": case.kg,
             "dose_bq": case.dose_bq,
             "half_life_s": case.half_life_s,
+            "half_life_read": case.half_life.read,
+            "half_life_from": case.half_life.source,
             "nuclide": case.nuclide,
         }
         if known.get("uptake_s") is not None:
@@ -293,5 +320,6 @@ def _result(
         policy=job.policy,
         notes=tuple(job.notes.flags),
         typed=dict(job.typed),
+        listed=dict(job.first.listed),
         **known,
     )

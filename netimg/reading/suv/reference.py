@@ -13,13 +13,13 @@ from netimg.reading.suv.text import stamp
 
 if TYPE_CHECKING:
     from netimg.reading.suv.administration import Administration
-    from netimg.reading.suv.candidates import Times
     from netimg.reading.suv.job import Case, Job
+    from netimg.reading.suv.times import Times
 
 
 def gather(job: Job, case: Case, times: Times, given: Administration) -> dict[str, dt.datetime]:
     """Every decay reference that could be right, by name."""
-    found = candidates.explicit(job.slices, times, job.notes)
+    found = candidates.explicit(job.slices, times, job.notes, repair=job.repair)
     if times.series is not None:
         found["series_datetime"] = times.series
     shared = candidates.common(candidates.backcomputed(times, case.half_life_s, ge=times.ge))
@@ -51,7 +51,7 @@ def choose(job: Job, case: Case, times: Times, found: dict[str, dt.datetime]) ->
     """
     typed = job.typed.get("reference_time")
     if typed is not None:
-        at = stamp(str(typed), "--reference-at", offset=job.first.timezone)
+        at = stamp(str(typed), "--reference-at", offset=times.zone)
         if at is None:
             raise refusal(SUV_028)
         return Reference("typed", at)

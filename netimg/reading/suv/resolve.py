@@ -7,22 +7,18 @@ the first failure wins: equal slices, scale, units, attenuation, decay, then the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from netimg.reading.suv import checks, norms
 from netimg.reading.suv.header import PetSlice
-from netimg.reading.suv.job import Job, as_text
+from netimg.reading.suv.job import Job
 from netimg.reading.suv.notes import Notes
 from netimg.reading.suv.paths import by_unit
 from netimg.reading.suv.result import SuvResult
+from netimg.reading.suv.typed import OVERRIDES, typed_in
+
+__all__ = ["OVERRIDES", "POLICIES", "resolve"]
 
 POLICIES = ("auto", "qiba", "ibsi")
-
-OVERRIDES = (
-    "weight_kg", "height_m", "sex", "dose_bq", "residual_bq", "injection_time", "reference_time",
-    "half_life_s", "branching_corrected", "injection", "allow_intercept",
-)  # fmt: skip
-"""What a person may type in place of a header field."""
 
 
 def resolve(
@@ -60,7 +56,7 @@ def resolve(
     typed = dict(overrides or {})
     _check_call(headers, policy, norm, typed)
     notes = Notes()
-    slices = _typed_in(headers, typed, notes)
+    slices = typed_in(headers, typed, notes)
     checks.check_equal(slices)
     checks.check_scale(slices, policy, notes, allowed=bool(typed.get("allow_intercept")))
     checks.check_units(slices[0], policy)
@@ -84,20 +80,3 @@ def _check_call(
     if unknown:
         msg = f"unknown overrides {unknown}"
         raise ValueError(msg)
-
-
-def _typed_in(
-    headers: Sequence[PetSlice], typed: Mapping[str, object], notes: Notes
-) -> tuple[PetSlice, ...]:
-    """Headers with body values replaced by what a person typed; each is said (SUV-020)."""
-    for key, value in sorted(typed.items()):
-        notes.add("SUV-020", value=f"{key} {value}")
-    fields = {"weight_kg": "weight", "height_m": "size"}
-    changes: dict[str, str] = {
-        field: as_text(typed[key]) for key, field in fields.items() if key in typed
-    }
-    if "sex" in typed:
-        changes["sex"] = str(typed["sex"])
-    if not changes:
-        return tuple(headers)
-    return tuple(replace(part, **changes) for part in headers)  # type: ignore[arg-type]  # text fields

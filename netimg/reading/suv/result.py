@@ -34,8 +34,14 @@ class SuvResult:
     dose_bq: float | None = None
     decayed_dose_bq: float | None = None
     half_life_s: float | None = None
+    half_life_read: str | None = None
+    """As the header (or a person) has it."""
+    half_life_from: str | None = None
+    """``header``, ``header, read as minutes``, ``table`` or ``typed``."""
     nuclide: str | None = None
     candidates: Mapping[str, dt.datetime] = field(default_factory=dict)
     relative: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[Flag, ...] = ()
     typed: Mapping[str, object] = field(default_factory=dict)
+    listed: Mapping[str, str] = field(default_factory=dict)
+    """What the header says beside it: recorded, never used."""

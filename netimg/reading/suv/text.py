@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 
 from netimg.errors import SUV_037, NetimgError
@@ -11,7 +12,9 @@ from netimg.reading.problems import refusal
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DATE = re.compile(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
 _CLOCK = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.(\d{1,6}))?)?)?")
-_STAMP = re.compile(r"(\d{8})[T ]?(\d{2,6}(?:\.\d{1,6})?)(?:\s*([+-]\d{4}))?")
+_STAMP = re.compile(r"(\d{8})[T ]?(\d{2,6}(?:\.\d{1,6})?)(?:\s*([+-]\d{2}:?\d{2}))?")
+_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})")
+_LAST_YEAR = 9998
 _ISO = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)")
 
 
@@ -20,19 +23,24 @@ def decimal(text: str | None, tag: str) -> float | None:
     bare = _bare(text)
     if not bare:
         return None
-    if not _NUMBER.fullmatch(bare):
+    if not _NUMBER.fullmatch(bare) or not math.isfinite(float(bare)):
         raise unreadable(tag, bare)
     return float(bare)
 
 
 def day(text: str | None, tag: str) -> dt.date | None:
-    """A date (``20240310``, ``2024.03.10``); None where it is absent."""
+    """A date (``20240310``, ``2024.03.10``); None where it is absent.
+
+    Year 1, which programs write for "no date", is not read.
+    """
     bare = _bare(text)
     if not bare:
         return None
     found = _DATE.fullmatch(bare)
+    if not found or not 1 < int(found[1]) <= _LAST_YEAR:
+        raise unreadable(tag, bare)
     try:
-        return dt.date(*map(int, found.groups())) if found else _raise(tag, bare)
+        return dt.date(*map(int, found.groups()))
     except ValueError:
         raise unreadable(tag, bare) from None
 
@@ -76,13 +84,20 @@ def stamp(text: str | None, tag: str, *, offset: str | None = None) -> dt.dateti
     return moment if own is None or series is None else moment + (series - own)
 
 
+def offset_of(text: str | None) -> str | None:
+    """Offset from universal time at the end of a date-time (``+0100``); None where it has none."""
+    found = re.search(r"[+-]\d{2}:?\d{2}$", _bare(text))
+    return found[0] if found and _STAMP.fullmatch(_bare(text)) else None
+
+
+def is_date_alone(text: str | None) -> bool:
+    """Whether a date-time stops after the day."""
+    return _DATE.fullmatch(_bare(text)) is not None
+
+
 def unreadable(tag: str, value: str) -> NetimgError:
     """SUV-037 for a value that is no number, date or time."""
     return refusal(SUV_037, tag=tag, value=repr(value))
-
-
-def _raise(tag: str, value: str) -> dt.date:
-    raise unreadable(tag, value)
 
 
 def _bare(text: str | None) -> str:
@@ -90,7 +105,7 @@ def _bare(text: str | None) -> str:
 
 
 def _offset(text: str | None) -> dt.timedelta | None:
-    found = re.fullmatch(r"([+-])(\d{2})(\d{2})", _bare(text))
+    found = _OFFSET.fullmatch(_bare(text))
     if not found:
         return None
     minutes = int(found[2]) * 60 + int(found[3])

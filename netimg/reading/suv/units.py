@@ -64,12 +64,20 @@ def height_m(text: str | None, notes: Notes, *, repair: bool) -> float | None:
 
 
 def dose_bq(
-    text: str | None, kg: float, notes: Notes, *, enhanced: bool, repair: bool, typed: bool
+    text: str | None,
+    kg: float,
+    notes: Notes,
+    *,
+    nuclide: str | None,
+    enhanced: bool,
+    repair: bool,
+    typed: bool,
 ) -> float:
     """Injected activity in Bq.
 
     The unit of the object (Bq, or MBq in Enhanced PET) is kept where it is possible for the body
-    weight; else the one unit among Bq, kBq, MBq that is usual is taken.
+    weight; else the one unit among Bq, kBq, MBq that is usual is taken. What is usual depends on
+    the nuclide: a therapy with Lu-177 is twenty times a diagnostic injection.
 
     Raises
     ------
@@ -82,7 +90,7 @@ def dose_bq(
     own = 1e6 if enhanced and not typed else 1.0
     name = "MBq" if own == 1e6 else "Bq"
     per_kg = stated * own / 1e6 / kg
-    rows = table("suv")["dose"]
+    rows = table("suv")["dose"] | (table("nuclides")[nuclide].get("dose", {}) if nuclide else {})
     if _inside(per_kg, rows["possible_mbq_kg"]):
         if not _inside(per_kg, rows["usual_mbq_kg"]):
             notes.add("SUV-005/unusual", mbq=stated * own / 1e6, kg=kg)
