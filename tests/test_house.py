@@ -140,6 +140,8 @@ def test_the_wheel_carries_the_code_the_configs_and_the_models_and_nothing_else(
         carried = {path.relative_to(package / "_shipped") for path in there if path.is_file()}
         assert carried
         assert carried == here
+    there = {path.name for path in (package / "_shipped").iterdir()}
+    assert there - {"commit.txt"} == {"configs", "models", "requirements.lock"}
     tops = {path.name for path in package.parent.iterdir()}
     assert tops.isdisjoint({"tests", "sample_data", "configs", "models", "docs"})
 
@@ -152,6 +154,19 @@ def test_an_installed_wheel_finds_and_verifies_its_models(wheel_python):
     assert {row["status"] for row in rows} == {"ok"}
     cards = (ROOT / "models").glob("*/card.toml")
     assert {row["model"] for row in rows} == {card.parent.name for card in cards}
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("wheel")
+def test_an_installed_wheel_knows_its_commit_and_finds_the_lock_and_the_test_frames(wheel_python):
+    command = (wheel_python, "-m", "netimg", "doctor", "--json")
+    rows = json.loads(output_of(*command, cwd=wheel_python.parent))["items"]
+    found = {row["item"]: row for row in rows}
+    assert {row["status"] for row in rows if row["item"].startswith("decoder ")} == {"ok"}
+    assert re.search(r"as in requirements\.lock", found["lock"]["found"])
+    if (ROOT / ".git").exists():
+        commit = output_of("git", "rev-parse", "HEAD").strip()
+        assert commit in found["netimg"]["found"]
 
 
 # ---- the Makefile --------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from netimg import __version__
-from netimg.cli import batch, criteria, evaluate, inspect, models, phantom, run, train
+from netimg.cli import batch, criteria, doctor, evaluate, inspect, models, phantom, run, train
 from netimg.cli.common import Stopped, Terminated
 from netimg.cli.terminal import Terminal
 from netimg.errors import (
@@ -46,6 +46,7 @@ def _version(wanted: bool) -> None:
 def _version_line() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
+    from netimg.resources import source_commit
     from netimg.settings import Settings
 
     try:
@@ -54,7 +55,9 @@ def _version_line() -> str:
         torch = "not installed"
     model = Settings.shipped()["segmentation.model"]
     python = ".".join(map(str, sys.version_info[:3]))
-    return f"netimg {__version__} (python {python}, torch {torch}, model {model})"
+    commit, _, changes = (source_commit() or "not known").partition("+")
+    commit = commit[:12] + (f"+{changes}" if changes else "")
+    return f"netimg {__version__} (commit {commit}, python {python}, torch {torch}, model {model})"
 
 
 @app.callback()
@@ -66,7 +69,7 @@ def _top(
     """CT and PET of neuroendocrine liver metastases: from DICOM to reasons."""
 
 
-for _room in (run, batch, inspect, phantom, evaluate, models, criteria, train):
+for _room in (run, batch, inspect, phantom, evaluate, models, criteria, train, doctor):
     _room.register(app)
 
 

@@ -9,6 +9,7 @@ import platform
 from typing import TYPE_CHECKING
 
 from netimg import __version__
+from netimg.resources import source_commit
 from netimg.result import Manifest
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def manifest_of(
     }
     return Manifest(
         version=__version__,
+        commit=source_commit(),
         command=request.command,
         settings_hash=settings.hash,
         settings={

@@ -34,8 +34,12 @@ _REPRODUCIBLE = (
 
 
 def reproducible(manifest: Manifest) -> Document:
-    """The part of a manifest that the same input and settings give again."""
-    return present(**{name: getattr(manifest, name) for name in _REPRODUCIBLE})
+    """The part of a manifest that the same input and settings give again.
+
+    ``commit`` is null where it is not known: an absent key would look like an older version.
+    """
+    known = present(**{name: getattr(manifest, name) for name in _REPRODUCIBLE})
+    return {n: known.get(n) for n in _REPRODUCIBLE if n in known or n == "commit"}
 
 
 def manifest_document(
@@ -74,7 +78,7 @@ def manifest_from_json(document: Mapping[str, Any]) -> Manifest:
     """The manifest of a ``manifest.json``."""
     return Manifest(
         version=document.get("version", ""),
-        commit=document.get("commit", ""),
+        commit=document.get("commit") or "",
         command=document.get("command", ""),
         settings_hash=document.get("settings_hash", ""),
         settings=document.get("settings", {}),

@@ -84,6 +84,18 @@ def has_bfloat16() -> bool:
     return any(getattr(torch.cpu, ask, lambda: False)() for ask in asks)
 
 
+def cuda_devices() -> tuple[str | None, tuple[str, ...]]:
+    """CUDA version that torch was built for (None: without), and a line per device it finds."""
+    import torch
+
+    lines = []
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        free, total = torch.cuda.mem_get_info(index)
+        name = torch.cuda.get_device_name(index)
+        lines.append(f"cuda:{index} {name}, {free / 2**30:.1f} of {total / 2**30:.1f} GB free")
+    return torch.version.cuda, tuple(lines)
+
+
 def budget(threads: int = 0) -> Budget:
     """Threads (0 = all cores that may be used, at most `THREADS_MAX`) and free memory."""
     import psutil

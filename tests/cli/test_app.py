@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from netimg import errors
 from netimg.cli.app import app, call
 from tests.make import dicom as make
 
-COMMANDS = ("run", "batch", "inspect", "phantom", "evaluate", "train", "models", "criteria")
+COMMANDS = (
+    "run", "batch", "inspect", "phantom", "evaluate", "train", "models", "criteria", "doctor",
+)  # fmt: skip
 LABELS = ("--label-map", "netimg", "--mask")
 
 
@@ -53,6 +56,7 @@ def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert line.startswith("netimg ")
     assert line.count("\n") == 1
     assert "torch" in line
+    assert re.search(r"\(commit ([0-9a-f]{12}(\+changes)?|not known), python 3\.", line)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ def _fits(document: dict[str, Any]) -> None:
         (["criteria", "show", "PROMID"], 0, "rules"),
         (["criteria", "check"], 0, "criteria-check"),
         (["phantom", "--list"], 0, "phantom"),
+        (["doctor", "--settings"], 0, "doctor"),
+        (["doctor", "--set", "segmentation.model=none-such"], 1, "doctor"),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
 )
