@@ -18,7 +18,7 @@ LOCK = $(UV) pip compile pyproject.toml requirements/torch-needs.in requirements
 	--universal --python-version 3.11 --generate-hashes --quiet \
 	--overrides requirements/no-torch.txt --no-emit-package torch --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-.PHONY: help demo test test-slow real-data bench fuzz lint types contracts format gallery scores pretrained lock system clean
+.PHONY: help demo test test-slow real-data bench fuzz lint types contracts format gallery docs scores pretrained lock system clean
 
 help:                       ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -58,6 +58,9 @@ format: .venv/.stamp        ## sort imports, lay the code out
 
 gallery: .venv/.stamp       ## draw the pictures and tables of README and model cards
 	$(PY) -m tests.make.gallery
+
+docs: .venv/.stamp          ## write docs/codes.md and docs/tolerances.md from the tables they come from
+	$(PY) -m tests.make.docs
 
 scores: .venv/.stamp        ## score the default model on the CTs it was not trained on (../shared/data)
 	$(PY) -m netimg.training.score net-liver-ct

@@ -170,6 +170,8 @@ IDX_003 = _code("IDX-003", 3, "file not readable")
 IDX_004 = _code("IDX-004", 3, "not a DICOM file")
 IDX_005 = _code("IDX-005", 3, "file breaks off")
 IDX_006 = _code("IDX-006", 3, "not a regular file")
+IDX_007 = _code("IDX-007", 3, "reached twice")
+IDX_008 = _code("IDX-008", 3, "disc index and disc differ")
 IDX_009 = _code("IDX-009", 3, "archive not opened")
 IDX_010 = _code("IDX-010", 3, "kind of object not used")
 IDX_011 = _code("IDX-011", 3, "planning overview")
@@ -177,12 +179,14 @@ IDX_012 = _code("IDX-012", 3, "captured screen or derived picture")
 IDX_013 = _code("IDX-013", 3, "exact copy")
 IDX_014 = _code("IDX-014", 3, "same identity, different content")
 IDX_015 = _code("IDX-015", 3, "attribute missing")
+IDX_016 = _code("IDX-016", 3, "several patients")
 IDX_017 = _code("IDX-017", 3, "header beyond the limits")
 IDX_018 = _code("IDX-018", 4, "no CT")
 IDX_019 = _code("IDX-019", 3, "encrypted")
 IDX_020 = _code("IDX-020", 3, "two patient identities")
 IDX_021 = _code("IDX-021", 3, "compressed in a way netimg cannot read")
 IDX_022 = _code("IDX-022", 3, "no pixels")
+SEL_004 = _code("SEL-004", 3, "slices too far apart")
 SEL_007 = _code("SEL-007", 3, "not corrected for attenuation")
 SEL_011 = _code("SEL-011", 3, "PET of another patient")
 SEL_013 = _code("SEL-013", 2, "no such series")
@@ -305,3 +309,22 @@ EXIT_PARTIAL = 5
 EXIT_NOTHING = 4
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
+
+EXITS = {
+    0: ("ok", "done; also none found, warnings, questions that cannot be judged"),
+    1: ("answer is no", "a check ran and says no"),
+    2: ("request", "what was typed is wrong: option, value, setting, rule file"),
+    3: ("input", "what was given is wrong: path, file, mask, facts"),
+    4: (
+        "nothing usable",
+        "readable, but neither CT nor PET can be used, or a required part is missing",
+    ),
+    5: ("partial", "batch: some studies done, some failed"),
+    6: ("model", "card, weights, network, or an image outside what the model covers"),
+    7: ("resources", "device, memory or time"),
+    8: ("output", "cannot be written, holds something else, disk full"),
+    70: ("bug", "something unexpected: please report it"),
+    130: ("interrupted", "Ctrl-C"),
+    143: ("terminated", "SIGTERM"),
+}
+"""Every exit status: its name and when a command ends with it."""

@@ -17,6 +17,7 @@ from netimg.cli import batch, criteria, doctor, evaluate, inspect, models, phant
 from netimg.cli.common import Stopped, Terminated
 from netimg.cli.terminal import Terminal
 from netimg.errors import (
+    EXITS,
     INT_001,
     USE_001,
     NetimgError,
@@ -30,7 +31,8 @@ app = typer.Typer(
     name="netimg",
     help="CT and PET of neuroendocrine liver metastases: from DICOM to reasons. "
     "Research use; not a medical device.",
-    epilog="First try:  netimg run FOLDER -o OUT",
+    epilog="First try:  netimg run FOLDER -o OUT\n\nExit status: "
+    + ", ".join(f"{number} {name}" for number, (name, _) in EXITS.items()),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
