@@ -124,6 +124,8 @@ class FrameOf:
     """InConcatenationNumber."""
     parts: int | None = None
     """InConcatenationTotalNumber."""
+    parts_here: int | None = None
+    """Parts that were found, where some were not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netimg.errors import IDX_002, IDX_009, InputError
 from netimg.progress import silent
 from netimg.reading.digest import digest
-from netimg.reading.multiframe import read_headers
+from netimg.reading.multiframe import read_headers, with_parts
 from netimg.reading.problems import code_of, refusal, sentence
 from netimg.reading.tables import table
 from netimg.reading.walk import Archives, walk
@@ -67,6 +67,7 @@ def index(root: Path, settings: Settings, *, progress: Progress = silent) -> Ind
     if root.is_file() and len(files.found) == 1 and not headers and aside[0].code == "IDX-004":
         raise refusal(IDX_002, path=root.name, where=str(root))
     kept, copies = _without_copies(headers, settings)
+    kept = with_parts(kept)
     aside += copies
     studies = {h.file.name: h.study_uid for h in headers}
     return Index(tuple(kept), tuple(sorted(aside, key=lambda s: s.path)), files.count, studies)

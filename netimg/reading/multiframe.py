@@ -21,6 +21,8 @@ from netimg.reading.scan import Scan, items, scan
 from netimg.reading.walk import content
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netimg.reading.pixel_format import PixelFormat
     from netimg.reading.suv.header import Injection, PetSlice
     from netimg.reading.walk import Archives, Found
@@ -93,6 +95,31 @@ def read_headers(
         if sop_class not in MULTIFRAME:
             return (header_of(whole, file),)
         return _frames(whole, file, settings)
+
+
+def with_parts(headers: Iterable[Header]) -> list[Header]:
+    """The headers, with a word on each frame whose object is not there in all its parts."""
+    headers = list(headers)
+    seen: dict[str, set[int]] = {}
+    total: dict[str, int] = {}
+    for frame in (h.frame for h in headers if h.frame is not None):
+        if frame.concatenation is not None:
+            part = frame.part or 0
+            seen.setdefault(frame.concatenation, set()).add(part)
+            most = max(total.get(frame.concatenation, 0), frame.parts or 0, part)
+            total[frame.concatenation] = most
+    lacking = {uid for uid, parts in seen.items() if parts != set(range(1, total[uid] + 1))}
+
+    def judged(header: Header) -> Header:
+        frame = header.frame
+        if frame is None or frame.concatenation not in lacking:
+            return header
+        uid = str(frame.concatenation)
+        return replace(
+            header, frame=replace(frame, parts=total[uid], parts_here=len(seen[uid] - {0}))
+        )
+
+    return [judged(header) for header in headers] if lacking else headers
 
 
 def _frames(whole: Attributes, file: Found, settings: Settings) -> tuple[Header, ...]:

@@ -169,6 +169,8 @@ def is_attenuation_corrected(headers: Sequence[Header]) -> bool:
     pet = headers[0].pet
     if pet is None:
         return False
+    if pet.enhanced:
+        return (pet.attenuation_corrected or "").strip().upper() == "YES"
     corrected = {value.upper() for value in pet.corrected_image or ()}
     method = (pet.attenuation_method or "").strip().upper()
     return "ATTN" in corrected or method not in ("", "NONE")

@@ -17,6 +17,7 @@ import numpy as np
 from netimg.errors import (
     GEO_017,
     IDX_003,
+    IDX_012,
     IDX_021,
     IDX_022,
     PIX_001,
@@ -276,6 +277,8 @@ def check_format(headers: Sequence[Header], *, series: str, settings: Settings) 
             raise refusal(PIX_015, series=series)
         if pixels.samples != 1 or not pixels.photometric.startswith("MONOCHROME"):
             raise refusal(PIX_008, series=series)
+        if header.frame is not None and (header.frame.volumetric or "VOLUME") != "VOLUME":
+            raise refusal(IDX_012, series=series)
         _check_bits(pixels, series)
         total += _check_size(header, settings, native=native) * 4
         if not native:
@@ -290,6 +293,9 @@ def _check_frame(header: Header, frame: FrameOf) -> None:
         raise refusal(
             PIX_014, file=header.file.name, announced=frame.announced, described=frame.described
         )
+    if frame.parts_here is not None:
+        parts, there = frame.parts, frame.parts_here
+        raise refusal(PIX_014, "parts", file=header.file.name, parts=parts, there=there)
     if frame.missing:
         raise refusal(
             GEO_017, file=header.file.name, frame=frame.number, group=" and ".join(frame.missing)
