@@ -200,6 +200,10 @@ class SuvRecord:
     weight_kg: float | None = None
     dose_bq: float | None = None
     half_life_s: float | None = None
+    half_life_read: str | None = None
+    """As it stands in the header, or as it was typed."""
+    half_life_from: str | None = None
+    """``header``, ``header, read as minutes``, ``table`` or ``typed``."""
     administered_at: str | None = None
     reference_at: str | None = None
     uptake_s: float | None = None
@@ -210,10 +214,13 @@ class SuvRecord:
     notes: tuple[Flag, ...] = ()
     typed: Mapping[str, float | str] = field(default_factory=dict)
     """Overrides a person typed."""
+    listed: Mapping[str, str] = field(default_factory=dict)
+    """What the header says beside it: told, never used."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "norm_ratios", dict(self.norm_ratios))
         object.__setattr__(self, "typed", dict(self.typed))
+        object.__setattr__(self, "listed", dict(self.listed))
 
 
 class Opener(Protocol):

@@ -151,6 +151,12 @@ class Attributes:
         Where the group names no creator at all, the usual block 10 is looked up and the second
         value is False.
         """
+        found = self.private_tag(group, low, creator)
+        value = None if found is None else self.verbatim(found[0])
+        return None if found is None or value is None else (value, found[1])
+
+    def private_tag(self, group: int, low: int, creator: str) -> tuple[int, bool] | None:
+        """Tag of a private element that is there, and whether its creator stands there."""
         creators = {
             tag & 0xFF: self.text(tag)
             for scan in (self.scan, *self.under)
@@ -159,13 +165,11 @@ class Attributes:
         }
         for block, name in sorted(creators.items()):
             if name == creator:
-                value = self.verbatim(group << 16 | block << 8 | low)
-                if value is not None:
-                    return value, True
-        if creators:
-            return None
-        value = self.verbatim(group << 16 | 0x1000 | low)
-        return None if value is None else (value, False)
+                tag = group << 16 | block << 8 | low
+                if tag in self:
+                    return tag, True
+        tag = group << 16 | 0x1000 | low
+        return None if creators or tag not in self else (tag, False)
 
     def _charset(self) -> tuple[str, ...]:
         raw = self.raw(_CHARSET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from netimg.reading.suv.header import Injection, PetSlice, Private
@@ -10,6 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from netimg.reading.attributes import Attributes
+
+
+_LISTED = {
+    0x38: "GE activity before the injection (0009,xx38), MBq",
+    0x39: "GE time of the measurement before it (0009,xx39)",
+    0x3B: "GE injection (0009,xx3B)",
+    0x3C: "GE activity left after the injection (0009,xx3C), MBq",
+    0x3D: "GE time of the measurement after it (0009,xx3D)",
+}
+"""What GE scanners tell beside the activity; the activity of the header has it in already."""
 
 
 def pet_slice(a: Attributes, *, injections: tuple[Injection, ...] | None = None) -> PetSlice:
@@ -47,6 +58,7 @@ def pet_slice(a: Attributes, *, injections: tuple[Injection, ...] | None = None)
         siemens_decay_datetime=_private(a, 0x0071, 0x22, "SIEMENS MED PT"),
         philips_suv_factor=_private(a, 0x7053, 0x00, "Philips PET Private Group"),
         philips_activity_factor=_private(a, 0x7053, 0x09, "Philips PET Private Group"),
+        listed=_listed(a),
         injections=injections if injections is not None else injections_of(a),
     )
 
@@ -88,3 +100,20 @@ def _injection(item: Attributes) -> Injection:
 def _private(a: Attributes, group: int, low: int, creator: str) -> Private | None:
     found = a.private(group, low, creator)
     return None if found is None else Private(text=found[0].strip(), creator_present=found[1])
+
+
+def _listed(a: Attributes) -> tuple[tuple[str, str], ...]:
+    """Values that are told beside SUV and never used."""
+    factor = a.text(0x00541321)
+    listed = [] if factor is None else [("decay factor (0054,1321)", factor)]
+    for low, name in _LISTED.items():
+        found = a.private_tag(0x0009, low, "GEMS_PETD_01")
+        if found is None or not found[1]:
+            continue
+        text = a.text(found[0])
+        if low in (0x38, 0x3C):
+            value = a.float(found[0])
+            text = None if value is None or math.isnan(value) else f"{value:.6g}"
+        if text is not None:
+            listed.append((name, text))
+    return tuple(listed)

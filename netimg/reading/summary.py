@@ -167,6 +167,8 @@ def _suv(suv: SuvRecord) -> dict[str, Any]:
         "weight_kg": suv.weight_kg,
         "dose_bq": suv.dose_bq,
         "half_life_s": suv.half_life_s,
+        "half_life_read": suv.half_life_read,
+        "half_life_from": suv.half_life_from,
         "administered_at": suv.administered_at,
         "reference_at": suv.reference_at,
         "uptake_s": suv.uptake_s,
@@ -178,6 +180,7 @@ def _suv(suv: SuvRecord) -> dict[str, Any]:
         ],
         "notes": [_flag(f) for f in suv.notes],
         "typed": dict(suv.typed),
+        "listed": dict(suv.listed),
     }
 
 

@@ -208,6 +208,7 @@ def _suv(suv: SuvRecord, mask: Mask) -> SuvRecord:
         candidates=tuple(replace(c, reference="") for c in suv.candidates),
         notes=mask.flags(suv.notes),
         typed={name: value for name, value in suv.typed.items() if not isinstance(value, str)},
+        listed={},
     )
 
 

@@ -33,8 +33,8 @@ OLDEST_AGE_Y = 90.0
 _PATIENT = ("id", "name", "birth_date", "sex", "age_y", "weight_kg", "height_cm")
 _SUV_PLAIN = (
     "norm", "policy", "code", "sentence", "todo", "unit_path", "method", "weight_kg", "dose_bq",
-    "half_life_s", "administered_at", "reference_at", "uptake_s", "decayed_dose_bq",
-    "norm_ratios", "typed",
+    "half_life_s", "half_life_read", "half_life_from", "administered_at", "reference_at",
+    "uptake_s", "decayed_dose_bq", "norm_ratios", "typed", "listed",
 )  # fmt: skip
 _SERIES_PLAIN = (
     "series_number", "frame_of_reference_uid", "slice_thickness_mm", "kernel", "body_part",

@@ -38,11 +38,15 @@ _EXPLICIT_TAGS = (
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A decay reference: which candidate, the instant, and per slice where they differ."""
+    """A decay reference: which candidate, the instant, and per slice where they differ.
+
+    ``confirmed_by``: beds whose frame times say the same.
+    """
 
     method: str
     at: dt.datetime
     per_slice: tuple[dt.datetime, ...] | None = None
+    confirmed_by: int = 0
 
 
 def explicit(
@@ -170,9 +174,10 @@ def _series_or(
     other = common(backcomputed(times, half_life_s, ge=False)) if times.ge else None
     if other is not None:
         witnesses.append(other)
+    starts = {a for a in times.acquisitions if a is not None}
     off = min(apart((w - series).total_seconds(), half_life_s) for w in witnesses)
     if off <= _limit("agree"):
-        return Reference("series_datetime", series)
+        return Reference("series_datetime", series, confirmed_by=len(starts))
     off = apart((back - series).total_seconds(), half_life_s)
     ratio = found.get("philips_ratio")
     if ratio is not None:
@@ -182,7 +187,6 @@ def _series_or(
                 return Reference(name, moment)
         raise _refused(series, back, off)
     earliest = times.earliest
-    starts = {a for a in times.acquisitions if a is not None}
     if len(starts) >= 2:
         _disagree(series, back, off, notes, taken="the common origin of the frames")
         return Reference("backcomputed", back)

@@ -166,6 +166,7 @@ def _to_start(job: Job, case: Case, path: str, scale: tuple[float, ...]) -> SuvR
         case=case,
         administered_at=moment,
         reference_at=chosen.at,
+        confirmed_by=chosen.confirmed_by,
         uptake_s=(chosen.at - moment).total_seconds(),
         candidates=found,
         relative={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netimg.reading.tables import table
 from netimg.study import SuvCandidate, SuvRecord
 
 if TYPE_CHECKING:
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
 
     from netimg.errors import SUVError
     from netimg.reading.suv.result import SuvResult
+
+_WORTH_A_WORD = 0.005
+"""Relative difference of SUV from which another candidate is named in the sentence."""
+
+_MOST_BEDS = 30
+"""More acquisition times than this are those of a bed in motion."""
 
 
 def record(result: SuvResult) -> SuvRecord:
@@ -35,6 +42,8 @@ def record(result: SuvResult) -> SuvRecord:
         weight_kg=result.weight_kg,
         dose_bq=result.dose_bq,
         half_life_s=result.half_life_s,
+        half_life_read=result.half_life_read,
+        half_life_from=result.half_life_from,
         administered_at=result.administered_at.isoformat() if result.administered_at else None,
         reference_at=at.isoformat() if at else None,
         uptake_s=result.uptake_s,
@@ -43,6 +52,7 @@ def record(result: SuvResult) -> SuvRecord:
         candidates=tuple(candidates),
         notes=result.notes,
         typed=_typed(result.typed),
+        listed=result.listed,
     )
 
 
@@ -63,19 +73,26 @@ def refused_record(
 
 def _sentence(result: SuvResult) -> str:
     """One line: how SUV came about, and what other readings of the times would give."""
+    words, sources = table("suv")["words"], table("suv")["sources"]
     if result.reference_at is None:
-        return {
-            "stored_suv": "the values are SUV already",
-            "philips_suv_factor": "the scanner's own SUV factor",
-            "admin": "corrected for decay to the injection",
-        }.get(result.method, "not corrected for decay: one factor per slice")
-    others = [
-        f"{name} would give {100 * (relative - 1):+.1f} %"
+        parts = [words[result.method]]
+    else:
+        time = result.reference_at.time().isoformat("seconds")
+        parts = [words["reference"].format(time=time, source=sources[result.method])]
+        if result.confirmed_by:
+            parts[0] += words["confirmed"].format(beds=_beds(result.confirmed_by))
+    parts += [
+        words["other"].format(source=sources[name], percent=100.0 * (relative - 1.0))
         for name, relative in result.relative.items()
-        if abs(relative - 1) > 0.005
+        if abs(relative - 1.0) > _WORTH_A_WORD
     ]
-    text = f"reference {result.reference_at.time().isoformat('seconds')} ({result.method})"
-    return "; ".join((text, *others))
+    return "; ".join(parts)
+
+
+def _beds(n: int) -> str:
+    words = table("suv")["words"]
+    name = "one_bed" if n == 1 else "beds" if n <= _MOST_BEDS else "motion"
+    return str(words[name]).format(n=n)
 
 
 def _typed(typed: Mapping[str, object]) -> dict[str, float | str]:

@@ -28,6 +28,8 @@ class SuvResult:
     unit_path: str
     method: str
     reference_at: dt.datetime | None = None
+    confirmed_by: int = 0
+    """Beds whose frame times agree with the series time that was taken."""
     administered_at: dt.datetime | None = None
     uptake_s: float | None = None
     weight_kg: float | None = None
