@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from netimg.study import Series
 
 
+_LIES = ("shares the coordinate system", "another coordinate system")
+"""Begin every reason that says how a PET lies to the CT."""
+
+
 def same_person(a: PatientHeader, b: PatientHeader) -> bool:
     """Whether two headers name one patient; empty identities are equal to nothing."""
     if not a.id or not b.id:
@@ -37,7 +41,8 @@ def pair(ct: Series, pets: Sequence[Series]) -> tuple[tuple[Series, ...], tuple[
         else:
             word = f"another coordinate system than series {ct.number}"
             flags.append(doubt("SEL-010", touches=("pet",)))
-        paired.append(replace(pet, why=(*pet.why, word)))
+        why = (w for w in pet.why if not w.startswith(_LIES))
+        paired.append(replace(pet, why=(*why, word)))
         days = _days(ct, pet)
         if days is not None and days > table("choice")["pet"]["later_days_note"]:
             limit = float(table("choice")["pet"]["later_days_warning"])

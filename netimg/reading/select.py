@@ -1,0 +1,104 @@
+"""From series that were read to what is measured: phases, CT, PETs, how they lie to each other.
+
+`select` decides from headers, with a look at a few slices where they leave it open. `select_again`
+decides once more, when the pictures have been looked at (`netimg.pipeline`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from netimg.reading.candidate import as_candidate, with_phase, with_phase_read
+from netimg.reading.choose import choose_ct, undecided
+from netimg.reading.choose_pet import choose_pets
+from netimg.reading.glance import glanced
+from netimg.reading.pair import pair
+from netimg.reading.phase import from_order
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netimg.flag import Flag
+    from netimg.reading.draft import Draft
+    from netimg.study import OrganMedians, Series, Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Every series with its phase, the CT and the PETs to measure, and doubts about the pair."""
+
+    series: tuple[Series, ...]
+    ct: Series | None
+    pets: tuple[Series, ...]
+    flags: tuple[Flag, ...]
+
+
+def select(
+    series: Sequence[Series],
+    drafts: Mapping[int, Draft],
+    *,
+    asked_ct: Series | None,
+    asked_pets: Sequence[Series],
+    phase: str | None = None,
+) -> Selection:
+    """Decide from headers, and from a few slices where they leave the choice open.
+
+    Parameters
+    ----------
+    series, drafts
+        Series that can be used, and all drafts by number.
+    asked_ct, asked_pets
+        What a person asked for by name.
+    phase
+        Phase of the CT that a person typed.
+    """
+    named = [as_candidate(s, drafts[s.number]) if s.kind == "CT" else s for s in series]
+    order = from_order(named)
+    timed = [
+        replace(s, phase_evidence=(*s.phase_evidence, order[s.number])) if s.number in order else s
+        for s in named
+    ]
+    judged = [with_phase_read(s) if s.kind == "CT" else s for s in timed]
+    asked = None
+    if asked_ct is not None:
+        asked = next(s for s in judged if s.number == asked_ct.number)
+    else:
+        judged = glanced(judged)
+    ct = choose_ct(judged, asked=asked)
+    if ct is not None and phase is not None:
+        ct = with_phase(ct, phase)
+    pets = choose_pets(judged, drafts, asked=asked_pets, ct=ct)
+    return _paired(judged, ct, pets)
+
+
+def select_again(study: Study, medians: Mapping[int, OrganMedians]) -> Study:
+    """The study chosen once more with what the pictures of some CTs show (by series number).
+
+    A CT that a person asked for stays, and so does a phase that was typed.
+    """
+    judged = []
+    for one in study.series:
+        bare = undecided(one) if one.kind == "CT" else one
+        seen = one.kind == "CT" and one.number in medians
+        judged.append(with_phase_read(bare, medians[one.number]) if seen else bare)
+    before = study.ct
+    if before is None:
+        return replace(study, series=tuple(judged))
+    now = next(s for s in judged if s.number == before.number)
+    by_name = bool(before.why) and before.why[0].startswith("chosen by you")
+    ct = before if before.phase_typed else choose_ct(judged, asked=now if by_name else None) or before
+    found = _paired(judged, ct, study.pets)
+    kept = tuple(f for f in study.flags if f.code not in ("SEL-010", "SEL-014"))
+    return replace(
+        study, series=found.series, ct=found.ct, pets=found.pets, flags=(*kept, *found.flags)
+    )
+
+
+def _paired(series: Sequence[Series], ct: Series | None, pets: Sequence[Series]) -> Selection:
+    flags: tuple[Flag, ...] = ()
+    if ct is not None:
+        pets, flags = pair(ct, pets)
+    chosen = {one.number: one for one in (ct, *pets) if one is not None}
+    ordered = sorted((chosen.get(s.number, s) for s in series), key=lambda s: s.number)
+    return Selection(series=tuple(ordered), ct=ct, pets=tuple(pets), flags=flags)
