@@ -1,4 +1,4 @@
-"""A CT series from its files: checked, phase read, ready to load as HU."""
+"""A CT series from its files: checked, ready to load as HU; its phase is read in `select`."""
 
 from __future__ import annotations
 
@@ -9,24 +9,29 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_011, IDX_012, PIX_005, PIX_006, PIX_013, SEL_017
+from netimg.reading.candidate import kernel_class
 from netimg.reading.draft import plain_series, stacked
-from netimg.reading.phase import PhaseReading, decide, from_tags, from_words
-from netimg.reading.pixels import PixelOpener, StoredSlice, check_format
+from netimg.reading.pixels import AIR_HU, PixelOpener, StoredSlice, check_format
 from netimg.reading.problems import doubt, refusal
+from netimg.reading.regrid import RegridOpener
 from netimg.reading.tables import table
-from netimg.reading.tracer import plain
-from netimg.study import Phase, Role
+from netimg.study import Role
 from netimg.volume import Quantity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netimg.flag import Flag
     from netimg.reading.draft import Draft
+    from netimg.reading.headers import Header
     from netimg.settings import Settings
-    from netimg.study import Series
+    from netimg.study import Opener, Series
 
 
-def read_ct(draft: Draft, settings: Settings) -> Series:
+def read_ct(draft: Draft, settings: Settings, *, regrid: bool = False) -> Series:
     """Series of a CT, in HU when it is loaded.
+
+    ``regrid``: a tilted or uneven series is straightened and filled when it is loaded.
 
     Raises
     ------
@@ -36,57 +41,28 @@ def read_ct(draft: Draft, settings: Settings) -> Series:
     _exclude(draft)
     check_format(draft.headers, series=draft.label, settings=settings)
     _check_scale(draft)
-    found = stacked(draft, settings)
+    found = stacked(draft, settings, regrid=regrid)
     ordered = [draft.headers[i] for i in found.order]
-    phase = read_phase(draft)
-    opener = PixelOpener(
+    read = PixelOpener(
         slices=tuple(
             StoredSlice(h.file, h.pixels, float(h.slope or 0), float(h.intercept or 0))
             for h in ordered
         ),
-        grid=found.grid,
+        grid=found.grid if found.resampling is None else found.stored_grid(ordered[0]),
         quantity=Quantity.HU,
         series=draft.label,
         settings=settings,
     )
+    opener: Opener = read
+    if found.resampling is not None:
+        opener = RegridOpener(read, found.resampling, found.grid, AIR_HU)
     series = plain_series(draft, found, opener)
     return replace(
         series,
         role=Role.CT,
-        phase=phase.phase,
         contrast=ordered[0].contrast_agent,
-        why=(f"phase {phase.phase.value}: {phase.why}",),
-        flags=(*series.flags, *_doubts(draft, phase, found.grid.spacing_mm)),
+        flags=(*series.flags, *_doubts(draft, found.grid.spacing_mm)),
     )
-
-
-def read_phase(draft: Draft) -> PhaseReading:
-    """Phase of a CT from its words and tags."""
-    first = draft.headers[0]
-    words = from_words(
-        first.series_description, first.protocol, first.study.description, first.comments
-    )
-    return decide([*words, *from_tags(first)])
-
-
-def is_low_dose(draft: Draft) -> bool:
-    """Whether a CT looks like the one made to correct a PET."""
-    rows, first = table("choice")["ct"], draft.headers[0]
-    text = f" {plain(first.series_description or '')} "
-    if any(f" {word} " in text for word in rows["low_dose_words"]):
-        return True
-    thick = first.thickness_mm or 0.0
-    mas = first.exposure_mas
-    return mas is not None and mas < rows["low_dose_mas"] and thick >= rows["low_dose_spacing_mm"]
-
-
-def kernel_class(kernel: str | None) -> int:
-    """0 soft, 1 unknown, 2 sharp."""
-    text = (kernel or "").casefold().strip()
-    rows = table("choice")["ct"]
-    if any(re.search(pattern, text) for pattern in rows["sharp_kernels"]):
-        return 2
-    return 0 if any(re.search(pattern, text) for pattern in rows["soft_kernels"]) else 1
 
 
 def _exclude(draft: Draft) -> None:
@@ -100,11 +76,16 @@ def _exclude(draft: Draft) -> None:
         unit = (header.rescale_type or "HU").strip().upper()
         if unit not in ("HU", "US"):  # US = unspecified, PS3.3 C.11.1.1.2
             raise refusal(PIX_006, series=draft.label, unit=header.rescale_type)
-        text = " ".join((*header.image_type, header.series_description or "")).casefold()
-        for word in rows["ct"]["maps"]:
-            if re.search(rf"(?<!\w){re.escape(word)}", text):
-                raise refusal(SEL_017, series=draft.label, kind=word)
+        kind = _named(header, rows["ct"]["maps"])
+        if kind is not None:
+            raise refusal(SEL_017, series=draft.label, kind=kind)
     _exclude_overview(draft)
+
+
+def _named(header: Header, words: Sequence[str]) -> str | None:
+    """First of some words that stands in the image type or the description."""
+    text = " ".join((*header.image_type, header.series_description or "")).casefold()
+    return next((w for w in words if re.search(rf"(?<!\w){re.escape(w)}", text)), None)
 
 
 def _exclude_overview(draft: Draft) -> None:
@@ -129,13 +110,30 @@ def _check_scale(draft: Draft) -> None:
             raise refusal(PIX_013, slice=which, slope=header.slope)
 
 
-def _doubts(
-    draft: Draft, phase: PhaseReading, spacing_mm: tuple[float, float, float]
-) -> list[Flag]:
+def _doubts(draft: Draft, spacing_mm: tuple[float, float, float]) -> list[Flag]:
     rows, flags = table("choice")["ct"], []
-    if not phase.sure:
-        flags.append(doubt("SEL-003", touches=("ct",), series=draft.label, words=phase.why))
-    if spacing_mm[0] > rows["coarse_spacing_mm"] + 1e-3:
+    first = draft.headers[0]
+    water = _named(first, rows["by_name"])
+    if water is not None:
+        numbers = {"series": draft.label, "kind": water, "number": draft.number}
+        flags.append(doubt("SEL-017/by_name", touches=("ct",), **numbers))
+    one_energy = _named(first, rows["one_energy"])
+    if one_energy is not None:
+        flags.append(doubt("SEL-017/mono", touches=("ct",), series=draft.label, kind=one_energy))
+    if spacing_mm[0] > rows["max_spacing_mm"]:
+        flags.append(
+            doubt(
+                "SEL-004/far",
+                touches=("ct",),
+                series=draft.label,
+                spacing_mm=spacing_mm[0],
+                limit_mm=rows["max_spacing_mm"],
+                number=draft.number,
+                measured=spacing_mm[0],
+                limit=rows["max_spacing_mm"],
+            )
+        )
+    elif spacing_mm[0] > rows["coarse_spacing_mm"] + 1e-3:
         flags.append(
             doubt(
                 "SEL-004",
@@ -151,14 +149,3 @@ def _doubts(
         kernel = draft.headers[0].kernel
         flags.append(doubt("SEL-006", touches=("ct",), series=draft.label, kernel=kernel))
     return flags
-
-
-def with_phase(series: Series, phase: str) -> Series:
-    """The series with the phase a person typed."""
-    return replace(
-        series,
-        phase=Phase(phase),
-        phase_typed=True,
-        why=(*(w for w in series.why if not w.startswith("phase ")), f"phase {phase}: typed"),
-        flags=tuple(f for f in series.flags if f.code not in ("SEL-002", "SEL-003")),
-    )

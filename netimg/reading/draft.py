@@ -1,4 +1,4 @@
-"""One series on its way to being used: files of one SeriesInstanceUID, numbered."""
+"""One series on its way to being used: files that may make one volume, numbered."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from netimg.reading.index import kind_of
 from netimg.reading.pixels import same_picture
-from netimg.reading.problems import doubt
+from netimg.reading.problems import code_of, doubt, sentence
+from netimg.reading.split import Cut, split
 from netimg.reading.stack import stack
-from netimg.study import Instance, Series
+from netimg.study import Instance, Series, SetAside
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from netimg.flag import Flag
     from netimg.reading.headers import Header
+    from netimg.reading.split import Part, Split
     from netimg.reading.stack import Stack
     from netimg.settings import Settings
     from netimg.study import Opener
@@ -24,11 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Files of one series. ``kind`` is ``CT`` or ``PET``; ``number`` as `inspect` lists it."""
+    """Files of one volume. ``kind`` is ``CT`` or ``PET``; ``number`` as `inspect` lists it.
+
+    ``cuts`` say which part of its series it is where that held several volumes.
+    """
 
     headers: tuple[Header, ...]
     kind: str
     number: int
+    cuts: tuple[Cut, ...] = ()
+    notes: tuple[Flag, ...] = ()
+    """What is said about the series as a whole: that it was split, and by what."""
 
     @property
     def uid(self) -> str:
@@ -36,19 +44,40 @@ class Draft:
         return self.headers[0].series_uid
 
     @property
+    def description(self) -> str:
+        """Series description, and which part this is: ``portal venous (kernel B60f)``."""
+        part = ", ".join(cut.text for cut in self.cuts)
+        said = self.headers[0].series_description or ""
+        return f"{said} ({part})".strip() if part else said
+
+    @property
     def label(self) -> str:
-        """How sentences call it: ``Series 4 "portal venous"``."""
-        description = self.headers[0].series_description
-        return f'series {self.number} "{description}"' if description else f"series {self.number}"
+        """How sentences call it: ``series 4 "portal venous"``."""
+        return f'series {self.number} "{self.description}"' if self.description else (
+            f"series {self.number}"
+        )
 
     @property
     def touches(self) -> tuple[str, ...]:
         """Scope that its flags touch."""
         return (self.kind.lower(),)
 
+    @property
+    def moving(self) -> str:
+        """``dynamic``, ``gated``, ``one of 10 times``; empty for a picture of one time."""
+        pet = self.headers[0].pet
+        said = pet.series_type[0].upper() if pet is not None and pet.series_type else ""
+        if said in ("DYNAMIC", "GATED"):
+            return said.lower()
+        times = [len(cut.values) for cut in self.cuts if cut.is_time]
+        return f"one of {times[0]} times" if times else ""
 
-def drafts(headers: Sequence[Header]) -> list[Draft]:
-    """CT and PET series of one study, numbered by SeriesNumber and UID: stable for one input."""
+
+def drafts(headers: Sequence[Header]) -> tuple[list[Draft], list[SetAside]]:
+    """CT and PET volumes of one study, and what is too little beside them.
+
+    Numbered by SeriesNumber, UID and part: stable for one input.
+    """
     groups: dict[tuple[str, str], list[Header]] = {}
     for header in headers:
         kind = kind_of(header.sop_class)[1]
@@ -59,12 +88,82 @@ def drafts(headers: Sequence[Header]) -> list[Draft]:
         number = groups[key][0].series_number
         return (number if number is not None else 1 << 40, *key)
 
-    ordered = sorted(groups, key=place)
-    return [Draft(tuple(groups[key]), key[1], n) for n, key in enumerate(ordered, start=1)]
+    found: list[Draft] = []
+    aside: list[SetAside] = []
+    for key in sorted(groups, key=place):
+        own, left = volumes_of(groups[key], key[1], number=len(found) + 1)
+        found += own
+        aside += left
+    return found, aside
 
 
-def stacked(draft: Draft, settings: Settings) -> Stack:
-    """Grid of a series and the order of its files on it.
+def volumes_of(
+    headers: Sequence[Header], kind: str, *, number: int
+) -> tuple[list[Draft], list[SetAside]]:
+    """Volumes of one SeriesInstanceUID, numbered from ``number``, and what is too little."""
+    parts = split(headers)
+    last = number + len(parts.volumes) - 1
+    own = [
+        Draft(part.headers, kind, n, part.cuts)
+        for n, part in enumerate(parts.volumes, start=number)
+    ]
+    main = max(own, key=lambda draft: len(draft.headers))
+    many = Draft(main.headers, kind, number).label
+    if last > number:
+        many = many.replace(f"series {number}", f"series {number} to {last}", 1)
+    left, notes = _too_little(parts, many, main)
+    result = [
+        Draft(d.headers, kind, d.number, d.cuts, (*_split_notes(d, many), *notes)) for d in own
+    ]
+    return result, left
+
+
+def _split_notes(draft: Draft, series: str) -> list[Flag]:
+    """By what a series was split, into how many, of what size."""
+    return [
+        doubt(
+            "GEO-009" if cut.is_time else "GEO-009/key",
+            touches=draft.touches,
+            series=series,
+            n=len(cut.values),
+            key=cut.word,
+            counts=cut.said,
+        )
+        for cut in draft.cuts
+    ]
+
+
+def _too_little(parts: Split, series: str, main: Draft) -> tuple[list[SetAside], list[Flag]]:
+    """Overviews and few odd slices beside a volume; frames of a file that is used, as flags."""
+    used = {header.file for part in parts.volumes for header in part.headers}
+    aside: list[SetAside] = []
+    notes: list[Flag] = []
+    for problem, group in (("IDX-011/part", parts.overviews), ("GEO-010/part", parts.scraps)):
+        for part in group:
+            numbers = _numbers(part, series)
+            files = dict.fromkeys(header.file.name for header in part.headers)
+            if any(header.file in used for header in part.headers):
+                notes.append(doubt(problem, touches=main.touches, **numbers))
+                continue
+            aside += [
+                SetAside(
+                    path=name,
+                    code=code_of(problem),
+                    sentence=sentence(problem, **numbers),
+                    series_uid=main.uid,
+                )
+                for name in files
+            ]
+    return aside, notes
+
+
+def _numbers(part: Part, series: str) -> dict[str, str]:
+    n = len(part.headers)
+    return {"slices": "1 slice" if n == 1 else f"{n} slices", "series": series, "part": part.text}
+
+
+def stacked(draft: Draft, settings: Settings, *, regrid: bool = False) -> Stack:
+    """Grid of a series and the order of its files on it; ``regrid`` as in `stack.stack`.
 
     Raises
     ------
@@ -76,6 +175,7 @@ def stacked(draft: Draft, settings: Settings) -> Stack:
         series=draft.label,
         kind=draft.kind,
         same_picture=lambda a, b: same_picture(draft.headers[a], draft.headers[b], settings),
+        regrid=regrid,
     )
 
 
@@ -87,7 +187,7 @@ def plain_series(draft: Draft, found: Stack, opener: Opener) -> Series:
         uid=draft.uid,
         number=draft.number,
         kind=draft.kind,
-        description=first.series_description or "",
+        description=draft.description,
         grid=found.grid,
         instances=_instances(draft, found),
         opener=opener,
@@ -98,7 +198,7 @@ def plain_series(draft: Draft, found: Stack, opener: Opener) -> Series:
         kernel=first.kernel,
         body_part=first.body_part,
         manufacturer=first.manufacturer,
-        flags=(*found.flags, *_doubts(draft)),
+        flags=(*draft.notes, *found.flags, *_doubts(draft)),
     )
 
 
@@ -113,7 +213,8 @@ def _instances(draft: Draft, found: Stack) -> tuple[Instance, ...]:
                 sop_instance_uid=header.sop_instance,
                 sop_class_uid=header.sop_class,
                 instance_number=header.instance_number,
-                z_index=z,
+                frame_number=header.frame_number,
+                z_index=z if found.resampling is None else None,
                 size_bytes=header.file.size,
                 member=header.file.member,
             )

@@ -16,7 +16,7 @@ from netimg.study import Phase
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CHOICES = ("phase", "tracer", "patient", "suv_norm", "suv_policy")
+CHOICES = ("phase", "tracer", "patient", "suv_norm", "suv_policy", "regrid")
 """Overrides that choose and name."""
 
 _NUMBERS = {

@@ -117,9 +117,8 @@ def _usable(slope: float | None) -> bool:
 def _doubts(draft: Draft, tracer: Tracer) -> list[Flag]:
     label, touches = draft.label, draft.touches
     flags = []
-    kind = (*_series_type(draft.headers[0]), "")[0]
-    if kind in ("DYNAMIC", "GATED"):
-        kind = kind.lower()
+    if draft.moving:
+        kind = draft.moving
         flags.append(
             doubt("SUV-023", touches=touches, series=label, kind=kind, number=draft.number)
         )
@@ -145,7 +144,7 @@ def _doubts(draft: Draft, tracer: Tracer) -> list[Flag]:
 
 def asked_for(pet: Series, draft: Draft) -> Series:
     """The PET as a person asked for it: its doubts no longer say that it must be asked for."""
-    series, kind = draft.label, (*_series_type(draft.headers[0]), "")[0].lower()
+    series, kind = draft.label, draft.moving
     nuclide, flags = pet.nuclide or "", []
     for flag in pet.flags:
         if flag.code == "SUV-023":

@@ -7,8 +7,7 @@ file name, instance number or slice location. Tolerances: ``configs/reading/geom
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,19 +15,18 @@ import numpy as np
 from netimg.errors import (
     GEO_001,
     GEO_002,
-    GEO_003,
-    GEO_004,
     GEO_005,
-    GEO_006,
     GEO_007,
     GEO_008,
     GEO_010,
     GEO_011,
-    GEO_016,
     GEO_019,
+    InputError,
 )
 from netimg.geometry import Grid
 from netimg.reading.problems import count, doubt, refusal
+from netimg.reading.regrid import Resampling, resampling
+from netimg.reading.spacing import Slices, check_regular
 from netimg.reading.tables import table
 
 if TYPE_CHECKING:
@@ -54,6 +52,13 @@ class Stack:
     order: tuple[int, ...]
     dropped: tuple[tuple[int, int], ...]
     flags: tuple[Flag, ...]
+    resampling: Resampling | None = None
+    """How slices that make no grid become one, where that was asked for; else None."""
+
+    def stored_grid(self, first: Header) -> Grid:
+        """Grid of the size that the files have, for reading them before they are resampled."""
+        rows, columns = int(first.pixels.rows or 0), int(first.pixels.columns or 0)
+        return replace(self.grid, shape=(len(self.order), rows, columns))
 
 
 def stack(
@@ -62,6 +67,7 @@ def stack(
     series: str,
     kind: str,
     same_picture: Callable[[int, int], bool],
+    regrid: bool = False,
 ) -> Stack:
     """Grid of a series and the order of its slices.
 
@@ -75,45 +81,55 @@ def stack(
         ``CT`` or ``PET``: beds of a PET overlap with jitter.
     same_picture
         Tells whether two headers (by index) hold equal pixels; asked for slices at one place.
+    regrid
+        Straighten or fill a CT that makes no grid, within limits; a PET never.
 
     Raises
     ------
     InputError
         GEO-001 to 008, 010, 011, 016, 019 with the numbers.
     """
-    limits = table("geometry")
     _complete(headers, series)
     rows, columns, notes = _directions(headers, series=series, kind=kind)
     normal = np.cross(rows, columns)
     points = np.array([header.position for header in headers], dtype=np.float64)
-    along = points @ normal
-    order, dropped = _without_copies(headers, along, same_picture)
+    order, dropped = _without_copies(headers, points, normal, same_picture, series=series)
     if dropped:
-        slices = count(len(dropped), "slice")
-        notes.append(doubt("GEO-013", touches=_touches(kind), slices=slices))
-    if len(order) < limits["size"]["min_slices"]:
+        copies = count(len(dropped), "slice")
+        notes.append(doubt("GEO-013", touches=_touches(kind), slices=copies))
+    if len(order) < table("geometry")["size"]["min_slices"]:
         n = len(order)
         raise refusal(GEO_010, series=series, slices="1 slice" if n == 1 else f"{n} slices")
-    numbers = [headers[i].instance_number for i in order]
-    along, points = along[order], points[order]
-    pixel = _pixel_mm(headers, series)
-    step_mm = float((along[-1] - along[0]) / (len(along) - 1))
-    off_mm = _regular(along, step_mm, numbers=numbers, series=series, kind=kind)
-    drift_mm = _drift(points, along, normal, pixel_mm=min(pixel), series=series)
-    worst = max(off_mm, drift_mm)
-    if off_mm > limits["spacing"]["regular_mm"] or drift_mm > _drift_accept(min(pixel)):
-        notes.append(
-            doubt("GEO-012", touches=_touches(kind), series=series, off_mm=worst, measured=worst)
-        )
+    slices = Slices(
+        points=points[order],
+        normal=normal,
+        pixel_mm=_pixel_mm(headers, series),
+        numbers=tuple(headers[i].instance_number for i in order),
+        series=series,
+        kind=kind,
+    )
     first = headers[order[0]]
+    shape = (len(order), int(first.pixels.rows or 0), int(first.pixels.columns or 0))
+    directions = _matrix(normal, columns, rows)
+    step_mm, origin, change = slices.step_mm, slices.points[0], None
+    try:
+        check_regular(slices)
+        notes += slices.notes()
+    except InputError as fault:
+        if not regrid or kind != "CT":
+            raise
+        change = resampling(slices, shape, (columns, rows), fault)
+        shape, step_mm, origin = change.shape, change.step_mm, change.origin(slices.points[0])
+        notes.append(change.flag(series))
     grid = Grid(
-        shape=(len(order), int(first.pixels.rows or 0), int(first.pixels.columns or 0)),
-        spacing_mm=(step_mm, *pixel),
-        origin_lps_mm=tuple(points[0].tolist()),
-        directions=_matrix(normal, columns, rows),
+        shape=shape,
+        spacing_mm=(step_mm, *slices.pixel_mm),
+        origin_lps_mm=tuple(origin.tolist()),
+        directions=directions,
     )
     notes += _size(grid, first, series=series, kind=kind)
-    return Stack(grid, tuple(order), tuple(dropped), tuple(notes))
+    notes += _lying(first, grid, series=series, kind=kind)
+    return Stack(grid, tuple(order), tuple(dropped), tuple(notes), change)
 
 
 def _touches(kind: str) -> tuple[str, ...]:
@@ -158,9 +174,7 @@ def _directions(
     """Unit vectors along a row and along a column, common to all slices."""
     limits = table("geometry")["direction"]
     every = np.array([header.orientation for header in headers], dtype=np.float64)
-    norms = np.linalg.norm(every.reshape(-1, 2, 3), axis=2)
-    skew = np.abs(np.einsum("ij,ij->i", every[:, :3], every[:, 3:]))
-    worst = max(float(np.abs(norms - 1).max()), float(skew.max()))
+    worst = float(_askew(every).max())
     degrees = math.degrees(math.asin(min(1.0, worst)))
     if worst > limits["right_angle_note"]:
         raise refusal(GEO_002, series=series, deg=degrees)
@@ -178,6 +192,22 @@ def _directions(
     return rows, columns, notes
 
 
+def _askew(orientations: Vectors) -> Vectors:
+    """How far each of (n, 6) orientations is from two unit vectors at right angles."""
+    norms = np.abs(np.linalg.norm(orientations.reshape(-1, 2, 3), axis=2) - 1).max(axis=1)
+    skew = np.abs(np.einsum("ij,ij->i", orientations[:, :3], orientations[:, 3:]))
+    worst: Vectors = np.maximum(norms, skew)
+    return worst
+
+
+def broken_direction(orientation: tuple[float, ...] | None) -> bool:
+    """Whether an orientation is absent or is not two unit vectors at right angles (GEO-002)."""
+    if orientation is None or len(orientation) != 6 or not all(map(math.isfinite, orientation)):
+        return True
+    limit = table("geometry")["direction"]["right_angle_note"]
+    return float(_askew(np.array([orientation], dtype=np.float64))[0]) > float(limit)
+
+
 def _turn_deg(vectors: Vectors, to: Vectors) -> float:
     """Largest angle in degrees between vectors and one direction."""
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -185,118 +215,45 @@ def _turn_deg(vectors: Vectors, to: Vectors) -> float:
     return float(np.degrees(np.arctan2(cross, unit @ to)).max())
 
 
-def _without_copies(
-    headers: Sequence[Header], along: Vectors, same_picture: Callable[[int, int], bool]
-) -> tuple[list[int], list[tuple[int, int]]]:
-    """Indices by position, without second copies of one picture; (left out, kept) pairs."""
+def same_place_mm(along: Vectors) -> float:
+    """Distance in mm below which two slices lie at one place."""
     limits = table("geometry")["duplicate"]
-    order = [int(i) for i in np.argsort(along, kind="stable")]
-    gaps = np.diff(along[order])
+    gaps = np.diff(np.sort(along))
     steps = gaps[gaps > limits["same_place_mm"]]
-    near = limits["same_place_mm"]
+    near = float(limits["same_place_mm"])
     if steps.size:
         near = min(near, limits["same_place_fraction"] * float(np.median(steps)))
+    return near
+
+
+def _without_copies(
+    headers: Sequence[Header],
+    points: Vectors,
+    normal: Vectors,
+    same_picture: Callable[[int, int], bool],
+    *,
+    series: str,
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """Indices by position, without second copies of one picture; (left out, kept) pairs."""
+    along = points @ normal
+    order = [int(i) for i in np.argsort(along, kind="stable")]
+    near = same_place_mm(along)
+    beside = max(near, float(table("geometry")["drift"]["accept_mm"]))
     kept: list[int] = []
     dropped: list[tuple[int, int]] = []
     for index in order:
-        if kept and along[index] - along[kept[-1]] < near:
-            if not same_picture(kept[-1], index):
-                names = headers[kept[-1]].file.name, headers[index].file.name
-                raise refusal(GEO_005, z_mm=float(along[index]), a=names[0], b=names[1])
-            dropped.append((index, kept[-1]))
-        else:
+        if not kept or along[index] - along[kept[-1]] >= near:
             kept.append(index)
+            continue
+        apart_mm = float(np.linalg.norm(points[index] - points[kept[-1]]))
+        if apart_mm > beside or not same_picture(kept[-1], index):
+            names = headers[kept[-1]].name, headers[index].name
+            z_mm, n = float(along[index]), len(headers)
+            if float(np.ptp(along)) < near:
+                raise refusal(GEO_005, "times", series=series, z_mm=z_mm, n=n, a=names[0], b=names[1])
+            raise refusal(GEO_005, z_mm=z_mm, a=names[0], b=names[1])
+        dropped.append((index, kept[-1]))
     return kept, dropped
-
-
-def _drift_accept(pixel_mm: float) -> float:
-    limits = table("geometry")["drift"]
-    return float(min(limits["accept_mm"], limits["accept_pixels"] * pixel_mm))
-
-
-def _drift(
-    points: Vectors, along: Vectors, normal: Vectors, *, pixel_mm: float, series: str
-) -> float:
-    """Largest shift of a slice in its own plane, in mm; a tilted gantry is refused by its angle."""
-    limits = table("geometry")["drift"]
-    travel = along - along[0]
-    shift = points - points[0] - np.outer(travel, normal)
-    drift_mm = float(np.linalg.norm(shift, axis=1).max())
-    if drift_mm <= min(limits["note_mm"], limits["note_pixels"] * pixel_mm):
-        return drift_mm
-    slope = (travel @ shift) / (travel @ travel)
-    rest = shift - np.outer(travel, slope)
-    centred = shift - shift.mean(axis=0)
-    if float((rest**2).sum()) <= (1 - limits["tilt_r2"]) * float((centred**2).sum()):
-        degrees = math.degrees(math.atan(float(np.linalg.norm(slope))))
-        raise refusal(GEO_006, deg=degrees)
-    raise refusal(GEO_003, "drift", series=series, drift_mm=drift_mm)
-
-
-def _regular(
-    along: Vectors,
-    step_mm: float,
-    *,
-    numbers: Sequence[int | None],
-    series: str,
-    kind: str,
-) -> float:
-    """Largest distance of a slice from its regular place in mm; refused where it is too large."""
-    limits = table("geometry")["spacing"]
-    if not limits["min_mm"] <= step_mm <= limits["max_mm"]:
-        value = f"slices are {step_mm:.3g} mm apart"
-        raise refusal(GEO_016, series=series, value=value)
-    places = along[0] + step_mm * np.arange(len(along))
-    off_mm = float(np.abs(along - places).max())
-    name = kind.lower()
-    note = min(limits[f"{name}_note_mm"], limits[f"{name}_note_fraction"] * step_mm)
-    if off_mm <= max(limits["regular_mm"], note):
-        return off_mm
-    times = _missing_times(np.diff(along))
-    if times is not None:
-        raise _missing(along, times, numbers=numbers, series=series)
-    raise refusal(GEO_003, series=series, spacings=_spacings(along))
-
-
-def _missing_times(gaps: Vectors) -> NDArray[np.int_] | None:
-    """Gaps as multiples of the usual one where a few slices are missing.
-
-    None where that is no explanation, as for two spacings in one series.
-    """
-    limits = table("geometry")["spacing"]
-    usual = float(np.median(gaps))
-    times = np.rint(gaps / usual).astype(int)
-    whole = np.abs(gaps - times * usual) <= limits["missing_fraction"] * usual
-    wide = times >= 2
-    in_a_row = np.convolve(wide, np.ones(limits["missing_run"]), mode="valid")
-    few = wide.sum() <= max(1.0, limits["missing_share"] * len(gaps))
-    if whole.all() and wide.any() and few and in_a_row.max(initial=0) < limits["missing_run"]:
-        return times
-    return None
-
-
-def _missing(
-    along: Vectors, times: NDArray[np.int_], *, numbers: Sequence[int | None], series: str
-) -> Exception:
-    """Error for slices that are not there: how many, and between which."""
-    holes = np.flatnonzero(times > 1)
-    between = "; ".join(
-        f"instance {numbers[i]} and {numbers[i + 1]} ({along[i]:.1f} and {along[i + 1]:.1f} mm)"
-        for i in holes[:4].tolist()
-    )
-    n = int((times - 1).sum())
-    return refusal(GEO_004, missing=count(n, "slice"), series=series, between=between)
-
-
-def _spacings(along: Vectors) -> str:
-    """Runs of equal spacing with their ranges: ``2.50 mm from -20.0 to 80.0 mm``."""
-    gaps = np.round(np.diff(along), 2)
-    cuts = [0, *(np.flatnonzero(np.diff(gaps)) + 1).tolist(), len(gaps)]
-    runs = [(float(gaps[a]), a, b) for a, b in pairwise(cuts)]
-    text = [f"{mm:.2f} mm from {along[a]:.1f} to {along[b]:.1f} mm" for mm, a, b in runs[:4]]
-    if len(runs) > 4:
-        text.append(f"and {len(runs) - 4} more changes")
-    return ", ".join(text)
 
 
 def _matrix(normal: Vectors, columns: Vectors, rows: Vectors) -> Matrix3:
@@ -340,3 +297,33 @@ def _size(grid: Grid, first: Header, *, series: str, kind: str) -> list[Flag]:
     if stated and abs(abs(stated) / step_mm - 1) > spacing["stated_note"]:
         notes.append(doubt("GEO-021", touches=_touches(kind), stated_mm=stated, spacing_mm=step_mm))
     return notes
+
+
+def _lying(first: Header, grid: Grid, *, series: str, kind: str) -> list[Flag]:
+    """A word where the patient did not lie on the back, or where axial pictures are turned."""
+    rows = table("geometry")["lying"]
+    code = (first.patient_position or "").strip().upper()
+    if code in rows["positions"]:
+        lay = rows["positions"][code]
+        return [doubt("GEO-022", touches=_touches(kind), position=lay)]
+    normal, column, row = (grid.matrix[:, k] for k in range(3))
+    straight = math.cos(math.radians(rows["axial_deg"]))
+    usual = row[0] > straight and column[1] > straight
+    if abs(float(normal[2])) > straight and not usual:
+        return [
+            doubt(
+                "GEO-022/turned",
+                touches=_touches(kind),
+                series=series,
+                right=_towards(row),
+                down=_towards(column),
+            )
+        ]
+    return []
+
+
+def _towards(vector: Vectors) -> str:
+    """The side of the patient that a direction points to most."""
+    axis = int(np.abs(vector).argmax())
+    sides = table("geometry")["lying"]["sides"]
+    return str(sides[axis][0 if vector[axis] > 0 else 1])

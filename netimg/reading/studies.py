@@ -15,23 +15,24 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_020, SEL_011, USE_005, InputError, UsageError
+from netimg.flag import Flag, Severity
 from netimg.progress import Progress, silent
-from netimg.reading.choose import by_token, choose_ct, choose_pets, is_meant, not_there
-from netimg.reading.ct import read_ct, with_phase
-from netimg.reading.draft import Draft, drafts
+from netimg.reading.choose import by_token, is_meant, not_there, several
+from netimg.reading.ct import read_ct
+from netimg.reading.draft import Draft, drafts, volumes_of
 from netimg.reading.index import Index, index, is_image, kind_of
 from netimg.reading.listing import FoundStudy, find_studies, listed, pick
 from netimg.reading.nothing import nothing_usable, too_coarse
 from netimg.reading.overrides import check_overrides
-from netimg.reading.pair import pair, same_person
+from netimg.reading.pair import same_person
 from netimg.reading.person import patient_of, study_header
 from netimg.reading.pet import read_pet
 from netimg.reading.problems import code_of, count, doubt, refusal, sentence
+from netimg.reading.select import select
 from netimg.settings import Settings
 from netimg.study import Series, SetAside, Study
 
 if TYPE_CHECKING:
-    from netimg.flag import Flag
     from netimg.reading.headers import Header
 
 __all__ = ["FoundStudy", "find_studies", "open_study", "survey_study"]
@@ -135,7 +136,9 @@ class _Reading:
     def study(self, *, ct: str | None, pet: Sequence[str]) -> Study:
         """The study, with the series a person asked for (tokens) or those that are chosen."""
         images, aside = self._own()
-        parts = {draft.number: draft for draft in drafts(images)}
+        found_parts, too_little = drafts(images)
+        aside += too_little
+        parts = {draft.number: draft for draft in found_parts}
         series, refused = self._read(parts)
         self.refused_cts = [
             f"{error.code} {error.what.rstrip('.')} ({len(parts[n].headers)} files)"
@@ -149,17 +152,23 @@ class _Reading:
             asked_pets.append(found)
             if all(one.number != found.number for one in series):
                 series.append(found)
-        primary = choose_ct(series, parts, asked=asked_ct)
-        if primary is not None and "phase" in self.overrides:
-            primary = with_phase(primary, str(self.overrides["phase"]))
-        pets = choose_pets(series, parts, asked=asked_pets, ct=primary)
-        flags: tuple[Flag, ...] = ()
-        if primary is not None:
-            pets, flags = pair(primary, pets)
-        chosen = {one.number: one for one in (primary, *pets) if one is not None}
-        series = sorted((chosen.get(s.number, s) for s in series), key=lambda s: s.number)
-        aside += self._left_out(parts, series, refused)
-        return self._noun(images, series, aside, primary=primary, pets=pets, flags=flags)
+        phase = self.overrides.get("phase")
+        chosen = select(
+            series,
+            parts,
+            asked_ct=asked_ct,
+            asked_pets=asked_pets,
+            phase=None if phase is None else str(phase),
+        )
+        aside += self._left_out(parts, chosen.series, refused)
+        return self._noun(
+            images,
+            chosen.series,
+            aside,
+            primary=chosen.ct,
+            pets=chosen.pets,
+            flags=(*chosen.flags, *_refused_frames(parts, chosen.series, refused)),
+        )
 
     def _own(self) -> tuple[list[Header], list[SetAside]]:
         """Images of this study, and its files (and those of no study) that are no images."""
@@ -188,12 +197,7 @@ class _Reading:
         flags: tuple[Flag, ...],
     ) -> Study:
         head = study_header(images)
-        names = {(str(i.path), i.member): s.number for s in series for i in s.instances}
-        fates = [
-            (h.file.name, f"series {names[str(h.file.path), h.file.member]}")
-            for h in self.index.headers
-            if (str(h.file.path), h.file.member) in names
-        ]
+        fates = _fates(self.index, series)
         fates += [(a.path, "set aside") for a in aside]
         if primary is None and pets:
             flags = (*flags, self._no_ct(series, len(fates)))
@@ -253,7 +257,7 @@ class _Reading:
 
     def _one(self, draft: Draft) -> Series:
         if draft.kind == "CT":
-            return read_ct(draft, self.settings)
+            return read_ct(draft, self.settings, regrid=bool(self.overrides.get("regrid")))
         return read_pet(draft, self.settings, self.overrides)
 
     def _asked(
@@ -296,7 +300,10 @@ class _Reading:
         if own is not None and not same_person(own, strange[0].patient):
             raise refusal(SEL_011, where=f"series {strange[0].series_uid}")
         number = max(parts, default=0) + 1
-        parts[number] = Draft(tuple(strange), "PET", number)
+        volumes, _ = volumes_of(strange, "PET", number=number)
+        if len(volumes) > 1:
+            raise several([(d.number, d.description) for d in volumes], token, "--pet")
+        parts[number] = volumes[0]
         return self._one(parts[number])
 
     def _left_out(
@@ -306,15 +313,42 @@ class _Reading:
         refused: Mapping[int, InputError],
     ) -> list[SetAside]:
         """Files of refused series, and second copies of slices."""
-        used = {i.sop_instance_uid for s in series for i in s.instances}
+        used = {(str(i.path), i.member) for s in series for i in s.instances}
         aside = []
         for number, draft in parts.items():
             error = refused.get(number)
             code = "GEO-013" if error is None else str(error.code)
             text = sentence(code, slices=count(1, "slice")) if error is None else error.what
-            left = [h for h in draft.headers if h.sop_instance not in used]
-            aside += [_set_aside(header, code, text) for header in left]
+            left = {h.file: h for h in draft.headers if _place(h) not in used}
+            aside += [_set_aside(header, code, text) for header in left.values()]
         return aside
+
+
+def _place(header: Header) -> tuple[str, str | None]:
+    """Where the file of a picture lies: path, and name inside an archive."""
+    return str(header.file.path), header.file.member
+
+
+def _fates(found: Index, series: Sequence[Series]) -> list[tuple[str, str]]:
+    """Files that are in a series, with its number; a file of many frames may be in several."""
+    numbers: dict[tuple[str, str | None], list[str]] = {}
+    for one in series:
+        for place in dict.fromkeys((str(i.path), i.member) for i in one.instances):
+            numbers.setdefault(place, []).append(str(one.number))
+    named = {h.file.name: numbers[_place(h)] for h in found.headers if _place(h) in numbers}
+    return [(name, f"series {', '.join(own)}") for name, own in named.items()]
+
+
+def _refused_frames(
+    parts: Mapping[int, Draft], series: Sequence[Series], refused: Mapping[int, InputError]
+) -> tuple[Flag, ...]:
+    """Why a part of a file of many frames is not used while another part of it is."""
+    used = {(str(i.path), i.member) for s in series for i in s.instances}
+    return tuple(
+        Flag(code=str(error.code), severity=Severity.INFO, sentence=error.what)
+        for number, error in refused.items()
+        if any(_place(h) in used for h in parts[number].headers)
+    )
 
 
 def _unused(header: Header) -> SetAside:
@@ -322,7 +356,7 @@ def _unused(header: Header) -> SetAside:
     name, fate = kind_of(header.sop_class)
     if fate == "captured":
         return _aside(header, "IDX-012", series=header.file.name)
-    problem = {"mask": "IDX-010/mask", "multiframe": "IDX-010/multiframe"}.get(fate, "IDX-010")
+    problem = "IDX-010/mask" if fate == "mask" else "IDX-010"
     return _aside(header, problem, file=header.file.name, kind=name)
 
 

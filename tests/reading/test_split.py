@@ -1,0 +1,356 @@
+"""One SeriesInstanceUID, several volumes: split by what differs, said by what, never mixed."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netimg.errors import InputError, NothingUsable, UsageError
+from netimg.reading import open_study
+from netimg.reading.headers import read_header
+from netimg.reading.split import split
+from netimg.reading.studies import survey_study
+from netimg.reading.summary import inspect_tree
+from netimg.reading.walk import Found
+from netimg.settings import Settings
+from tests.make.dicom import body, ct_series, later, pet_series, uid
+
+SETTINGS = Settings.shipped()
+ONE = {"SeriesInstanceUID": uid("one series")}
+
+
+def headers_of(paths):
+    return [read_header(Found(p.name, p, None, p.stat().st_size), SETTINGS) for p in paths]
+
+
+def more(folder, name, values=None, make=ct_series, **bends):
+    """Files of the series `ONE`, with instance UIDs and file names of their own."""
+    bends["common"] = bends.get("common", {}) | ONE
+    return make(folder, values, name=name, names=f"{name}{{:04d}}.dcm", **bends)
+
+
+def sizes(paths):
+    found = split(headers_of(paths))
+    return [len(p.headers) for p in found.volumes], [p.text for p in found.volumes]
+
+
+def small(n):
+    return np.zeros((n, 8, 10))
+
+
+def places(*z):
+    return [(-20.0, -16.0, float(v)) for v in z]
+
+
+def test_a_plain_series_is_one_volume(tmp_path):
+    assert sizes(ct_series(tmp_path)) == ([12], [""])
+
+
+def test_two_phases_by_acquisition_number_are_two_volumes(tmp_path):
+    more(tmp_path, "a", body(hu=120.0), common={"AcquisitionNumber": "1"})
+    more(tmp_path, "b", body(hu=90.0), common={"AcquisitionNumber": "2"})
+    study = open_study(tmp_path)
+    assert [(s.number, s.grid.shape[0]) for s in study.series] == [(1, 12), (2, 12)]
+    assert [s.description for s in study.series] == [
+        "portal venous (acquisition 1)",
+        "portal venous (acquisition 2)",
+    ]
+    assert [float(s.load().values.max()) for s in study.series] == [120.0, 90.0]
+    (said,) = [f.sentence for f in study.series[0].flags if f.code == "GEO-009"]
+    assert said == (
+        'Series 1 to 2 "portal venous" came as one series that holds 2 time points or phases; '
+        "it was split by acquisition (12 slices each)."
+    )
+    assert inspect_tree(study)["files"] == {"found": 24, "in_series": 24, "set_aside": 0}
+
+
+def test_the_volumes_of_a_split_series_are_taken_by_number_and_its_uid_is_refused(tmp_path):
+    more(tmp_path, "a", body(hu=120.0), common={"AcquisitionNumber": "1"})
+    more(tmp_path, "b", body(hu=90.0), common={"AcquisitionNumber": "2"})
+    assert float(open_study(tmp_path, ct="2").ct.load().values.max()) == 90.0
+    for token in (ONE["SeriesInstanceUID"], ONE["SeriesInstanceUID"][:12]):
+        with pytest.raises(UsageError) as caught:
+            open_study(tmp_path, ct=token)
+        assert caught.value.code.id == "SEL-013"
+        assert f"The series {token} holds 2 volumes" in caught.value.what
+        assert '1 "portal venous (acquisition 1)", 2 "portal venous' in caught.value.what
+        assert caught.value.todo == "Choose one by its number, as in --ct 1."
+
+
+BEDS = 7
+
+
+def beds(folder, per_bed=6, **bends):
+    """A whole-body PET: every bed with its own time, number and frame reference."""
+    per_slice = {
+        z: {
+            "AcquisitionTime": later("101500", 180 * (z // per_bed)),
+            "AcquisitionNumber": str(z // per_bed + 1),
+            "FrameReferenceTime": str(75000 + 180000 * (z // per_bed)),
+        }
+        for z in range(BEDS * per_bed)
+    }
+    return pet_series(folder, small(BEDS * per_bed), per_slice=per_slice, **bends)
+
+
+def test_the_beds_of_a_pet_are_one_volume(tmp_path):
+    assert sizes(beds(tmp_path)) == ([42], [""])
+
+
+def test_the_beds_of_a_pet_that_calls_itself_dynamic_are_one_volume(tmp_path):
+    assert sizes(beds(tmp_path, common={"SeriesType": ["DYNAMIC", "IMAGE"]})) == ([42], [""])
+
+
+def test_two_kernels_interleaved_are_two_volumes(tmp_path):
+    soft = more(tmp_path, "soft", common={"ConvolutionKernel": "B30f"})
+    sharp = more(tmp_path, "sharp", common={"ConvolutionKernel": "B60f"})
+    mixed = [path for pair in zip(soft, sharp, strict=True) for path in pair]
+    assert sizes(mixed) == ([12, 12], ["kernel B30f", "kernel B60f"])
+    study = open_study(tmp_path)
+    assert study.ct.description == "portal venous (kernel B30f)"
+    assert study.ct.why[0].endswith("for its softer kernel")
+    (said,) = [f.sentence for f in study.ct.flags if f.code == "GEO-009"]
+    assert "holds 2 volumes; it was split by kernel (B30f 12 slices, B60f 12 slices)" in said
+
+
+def test_three_localizers_beside_120_slices_are_set_aside(tmp_path):
+    more(tmp_path, "axial", small(120) + body((120, 8, 10)))
+    turned = [(0, 1, 0, 0, 0, -1), (1, 0, 0, 0, 0, -1), (0, 1, 0, 0, 0, -1)]
+    for k, orientation in enumerate(turned):
+        kind = ["ORIGINAL", "PRIMARY", "LOCALIZER" if k < 2 else "AXIAL"]
+        common = {"ImageType": kind, "AcquisitionNumber": "9"}
+        first = (-20.0 + 9 * k, -16.0, 30.0)
+        more(
+            tmp_path, f"loc{k}", small(1), orientation=orientation, first_lps_mm=first, common=common
+        )
+    study = open_study(tmp_path)
+    assert [s.grid.shape[0] for s in study.series] == [120]
+    assert study.ct.description == "portal venous"
+    assert [item.code for item in study.set_aside] == ["IDX-011"] * 3
+    assert study.set_aside[0].sentence == (
+        'Series 1 "portal venous" came with 1 slice of a planning overview (localizer); set aside.'
+    )
+    assert inspect_tree(study)["files"] == {"found": 123, "in_series": 120, "set_aside": 3}
+
+
+def moving(folder, times, n=30, **bends):
+    """A PET of several times at the same places; ``bends`` of one time by its index."""
+    for t in range(times):
+        common = {
+            key: value(t) if callable(value) else value for key, value in bends.items()
+        }
+        more(folder, f"t{t:02d}", small(n) + 100 * (t + 1), make=pet_series, common=common)
+
+
+@pytest.mark.parametrize(
+    ("bends", "key"),
+    [
+        ({"TemporalPositionIdentifier": lambda t: str(t + 1)}, "time point"),
+        (
+            {
+                "SeriesType": ["DYNAMIC", "IMAGE"],
+                "FrameReferenceTime": lambda t: str(30000 + 60000 * t),
+            },
+            "frame time",
+        ),
+        ({"FrameReferenceTime": lambda t: str(30000 + 60000 * t)}, "frame time"),
+        ({"AcquisitionTime": lambda t: later("101500", 60 * t)}, "time"),
+        ({"SeriesType": ["GATED", "IMAGE"], "TriggerTime": lambda t: str(400 * t)}, "gate"),
+        ({"AcquisitionNumber": lambda t: str(t + 1)}, "acquisition"),
+    ],
+    ids=["identifier", "dynamic", "frame time alone", "clock alone", "gated", "acquisition"],
+)
+def test_a_pet_of_ten_times_is_ten_volumes(tmp_path, bends, key):
+    moving(tmp_path, 10, **bends)
+    study = survey_study(tmp_path)
+    assert [s.grid.shape[0] for s in study.series] == [30] * 10
+    assert study.pets == ()
+    for t, one in enumerate(study.series):
+        assert float(one.load().values.max()) > 0
+        assert f"({key} " in one.description
+        said = {f.code: f.sentence for f in one.flags}
+        assert f"holds 10 time points or phases; it was split by {key}" in said["GEO-009"]
+        assert "(30 slices each)" in said["GEO-009"]
+        assert f"It is measured only with --pet {t + 1}." in said["SUV-023"]
+
+
+def test_a_frame_of_a_dynamic_pet_is_measured_when_asked_for_by_number(tmp_path):
+    moving(tmp_path, 10, TemporalPositionIdentifier=lambda t: str(t + 1))
+    with pytest.raises(NothingUsable) as caught:
+        open_study(tmp_path)
+    assert "is one of 10 times" in caught.value.what
+    (pet,) = open_study(tmp_path, pet=["4"]).pets
+    assert pet.description == "PET AC (time point 4)"
+    factor = pet.suv.factors[0]
+    assert pet.load().values.max() == pytest.approx(400 * 0.75 * factor, rel=1e-6)
+    (said,) = [f.sentence for f in pet.flags if f.code == "SUV-023"]
+    assert "is one of 10 times; it is measured because you asked for it" in said
+
+
+def test_the_static_pet_is_measured_rather_than_the_frames(tmp_path):
+    moving(tmp_path, 4, n=12, TemporalPositionIdentifier=lambda t: str(t + 1))
+    pet_series(tmp_path / "sum", small(12) + 7, name="sum", common={"SeriesNumber": "9"})
+    (pet,) = open_study(tmp_path).pets
+    assert pet.uid == uid("study", "sum")
+
+
+def test_two_times_half_a_slice_apart_are_never_woven_into_one_volume(tmp_path):
+    common = {"TemporalPositionIdentifier": "1"}
+    a = more(tmp_path, "a", small(12), positions=places(*(4.0 * np.arange(12))), common=common)
+    common = {"TemporalPositionIdentifier": "2"}
+    b = more(tmp_path, "b", small(12), positions=places(*(4.0 * np.arange(12) + 2)), common=common)
+    assert sizes([*a, *b]) == ([12, 12], ["time point 1", "time point 2"])
+
+
+def steps(folder, *ranges):
+    """Acquisitions in order, each with its slices from..to (3 mm apart)."""
+    paths = []
+    for k, (first, last) in enumerate(ranges):
+        z = places(*(3.0 * np.arange(first, last)))
+        common = {"AcquisitionNumber": str(k + 1)}
+        paths += more(folder, f"s{k}", small(last - first), positions=z, common=common)
+    return paths
+
+
+def test_steps_of_one_scan_stay_together(tmp_path):
+    assert sizes(steps(tmp_path, (0, 10), (10, 20), (20, 30))) == ([30], [""])
+
+
+def test_two_phases_of_two_steps_each_are_two_volumes(tmp_path):
+    assert sizes(steps(tmp_path, (0, 10), (10, 20), (0, 10), (10, 20))) == (
+        [20, 20],
+        ["acquisition 1 to 2", "acquisition 3 to 4"],
+    )
+
+
+def test_a_short_phase_is_never_completed_with_a_step_of_the_next(tmp_path):
+    # Arterial upper abdomen, portal venous whole abdomen, delayed pelvis.
+    found, _ = sizes(steps(tmp_path, (20, 30), (0, 30), (0, 20)))
+    assert sorted(found) == [10, 20, 30]
+
+
+def test_two_acquisitions_that_share_a_few_places_are_refused(tmp_path):
+    for k, (first, last) in enumerate([(0, 12), (10, 22)]):
+        z = places(*(3.0 * np.arange(first, last)))
+        values = body((12, 8, 10), hu=50.0 + 20 * k)
+        more(tmp_path, f"s{k}", values, positions=z, common={"AcquisitionNumber": str(k + 1)})
+    with pytest.raises(InputError) as caught:
+        open_study(tmp_path, ct="1")
+    assert caught.value.code.id == "GEO-005"
+    assert "same place (30.00 mm)" in caught.value.what
+    assert "s00011.dcm, s10001.dcm" in caught.value.what
+
+
+def test_a_bolus_watched_at_one_place_is_no_volume(tmp_path):
+    for k in range(4):
+        more(
+            tmp_path,
+            f"b{k}",
+            body((1, 8, 10), hu=40.0 + 50 * k),
+            positions=places(61.5),
+            common={"AcquisitionNumber": str(12 + k)},
+        )
+    study = survey_study(tmp_path)
+    assert study.series == ()
+    assert {item.code for item in study.set_aside} == {"GEO-005"}
+    assert "its 4 pictures all lie at one place (61.50 mm) and differ" in (
+        study.set_aside[0].sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("bends", "says"),
+    [
+        ({"orientation": (1, 0, 0, 0, 0, -1)}, ["slice direction axial", "slice direction coronal"]),
+        ({"spacing_mm": (3.0, 2.5, 2.5)}, ["pixel size 2 mm", "pixel size 2.5 mm"]),
+        ({"frame": "other"}, None),
+        (
+            {"common": {"ImageType": ["DERIVED", "PRIMARY", "AXIAL"]}},
+            ["image type DERIVED\\PRIMARY\\AXIAL", "image type ORIGINAL\\PRIMARY\\AXIAL"],
+        ),
+        ({"common": {"ReconstructionDiameter": "350"}}, None),
+        ({"common": {"KVP": "80"}}, ["tube voltage 80 kV", "tube voltage 120 kV"]),
+    ],
+    ids=["direction", "pixel", "frame", "image type", "said once", "voltage"],
+)
+def test_what_differs_splits_and_what_only_some_files_say_does_not(tmp_path, bends, says):
+    paths = more(tmp_path / "a", "a") + more(tmp_path / "b", "b", **bends)
+    found, text = sizes(paths)
+    if "ReconstructionDiameter" in bends.get("common", {}):
+        assert found == [24]
+        return
+    assert found == [12, 12]
+    if says is not None:
+        assert sorted(text) == sorted(says)
+    else:
+        assert all(t.startswith("coordinate system") for t in text)
+
+
+def test_corrected_and_uncorrected_pet_in_one_series_are_two_volumes(tmp_path):
+    more(tmp_path, "ac", make=pet_series)
+    nac = {"CorrectedImage": ["NORM", "DECY"], "AttenuationCorrectionMethod": None}
+    more(tmp_path, "nac", make=pet_series, common=nac)
+    study = open_study(tmp_path)
+    assert len(study.series) == 2
+    (pet,) = study.pets
+    assert "ATTN" in pet.description
+
+
+def test_two_reconstructions_that_nothing_tells_apart_are_refused(tmp_path):
+    more(tmp_path, "a", body(hu=50.0))
+    more(tmp_path, "b", body(hu=70.0))
+    study = survey_study(tmp_path)
+    assert study.series == ()
+    assert {item.code for item in study.set_aside} == {"GEO-005"}
+    with pytest.raises(InputError, match=r"same place \(0\.00 mm\)"):
+        open_study(tmp_path, ct="1")
+
+
+def test_a_series_sent_twice_is_one_volume_and_its_copies_are_said(tmp_path):
+    more(tmp_path, "a")
+    more(tmp_path, "b")
+    study = open_study(tmp_path)
+    assert [s.grid.shape[0] for s in study.series] == [12]
+    assert [item.code for item in study.set_aside] == ["GEO-013"] * 12
+    assert "12 slices are there twice" in next(
+        f.sentence for f in study.ct.flags if f.code == "GEO-013"
+    )
+
+
+def test_two_slices_of_another_size_beside_a_volume_are_set_aside_and_said(tmp_path):
+    more(tmp_path, "a")
+    more(tmp_path, "b", body((2, 16, 20)), positions=places(36.0, 39.0))
+    study = open_study(tmp_path)
+    assert [s.grid.shape for s in study.series] == [(12, 32, 40)]
+    assert [item.code for item in study.set_aside] == ["GEO-010"] * 2
+    assert study.set_aside[0].sentence == (
+        'Series 1 "portal venous" came with 2 slices that stand apart (picture size 16x20), too '
+        "few for a volume of their own."
+    )
+
+
+def test_a_slice_without_a_place_refuses_its_series_and_is_not_cut_off(tmp_path):
+    more(tmp_path, "a", per_slice={3: {"ImageOrientationPatient": None}})
+    with pytest.raises(NothingUsable, match="GEO-001 Slice 4"):
+        open_study(tmp_path)
+
+
+@given(seed=st.integers(0, 1 << 30))
+def test_the_order_of_files_never_changes_the_parts(seed, tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp() / "shuffled parts"
+    paths = sorted(folder.glob("*.dcm"))
+    if not paths:
+        steps(folder, (0, 6), (6, 12), (0, 6), (6, 12))
+        more(folder, "k", small(5), common={"ConvolutionKernel": "B60f"})
+        paths = sorted(folder.glob("*.dcm"))
+    headers = headers_of(paths)
+    straight = split(headers)
+    random.Random(seed).shuffle(headers)
+    turned = split(headers)
+
+    def shape(found):
+        return [(p.text, sorted(h.sop_instance for h in p.headers)) for p in found.volumes]
+
+    assert shape(turned) == shape(straight)
