@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from netimg.errors import IDX_002, IDX_009, InputError
+from netimg.errors import IDX_002, IDX_009, NetimgError
 from netimg.progress import silent
+from netimg.reading.crew import read_all
+from netimg.reading.dicomdir import check, listed_files, read_disc_index
 from netimg.reading.digest import digest
-from netimg.reading.multiframe import read_headers, with_parts
-from netimg.reading.problems import code_of, refusal, sentence
+from netimg.reading.lean import Shared
+from netimg.reading.person import persons
+from netimg.reading.problems import code_of, doubt, refusal, sentence
 from netimg.reading.tables import table
-from netimg.reading.walk import Archives, walk
+from netimg.reading.walk import count, found_file, nothing_there, walk
 from netimg.study import SetAside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from netimg.flag import Flag
     from netimg.progress import Progress
+    from netimg.reading.dicomdir import DiscIndex
     from netimg.reading.headers import Header
+    from netimg.reading.read_files import Outcome
     from netimg.reading.walk import Found
     from netimg.settings import Settings
-
-_EVERY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,10 @@ class Index:
     count: int
     studies: Mapping[str, str]
     """StudyInstanceUID of set-aside files that have one, by path."""
+    contradicted: frozenset[str] = frozenset()
+    """Series with two files of one identity and different content, IDX-014."""
+    flags: tuple[Flag, ...] = ()
+    """What is to be said of the input as a whole: disc indexes, several patients."""
 
     @property
     def images(self) -> tuple[Header, ...]:
@@ -45,32 +54,115 @@ class Index:
 def index(root: Path, settings: Settings, *, progress: Progress = silent) -> Index:
     """Header of every DICOM file below ``root``; what cannot be read is set aside.
 
+    The index of a disc (DICOMDIR) that is given itself stands for the files it lists; one that
+    lies in a folder is only compared with what is there.
+
     Raises
     ------
     InputError
-        IDX-001, IDX-002 (also for one file that is not DICOM), IDX-009.
+        IDX-001, IDX-002 (also for one file that is not DICOM), IDX-008 for an index none of whose
+        files is there, IDX-009, IDX-017.
     """
-    files = walk(root, settings)
-    headers: list[Header] = []
-    aside = list(files.set_aside)
-    with Archives(settings) as archives:
-        for done, file in enumerate(files.found):
-            if done % _EVERY == 0:
-                progress.step(done, len(files.found))
-            try:
-                headers += read_headers(file, settings, archives)
-            except InputError as error:
-                if error.code is IDX_009:
-                    raise
-                aside.append(SetAside(path=file.name, code=str(error.code), sentence=error.what))
-    progress.step(len(files.found), len(files.found))
-    if root.is_file() and len(files.found) == 1 and not headers and aside[0].code == "IDX-004":
-        raise refusal(IDX_002, path=root.name, where=str(root))
-    kept, copies = _without_copies(headers, settings)
-    kept = with_parts(kept)
-    aside += copies
-    studies = {h.file.name: h.study_uid for h in headers}
-    return Index(tuple(kept), tuple(sorted(aside, key=lambda s: s.path)), files.count, studies)
+    harvest = _Harvest(root, progress)
+    disc = _given_index(root, settings)
+    if disc is None:
+        harvest.expected = count(root, settings)
+        files: Iterable[Found | SetAside] = walk(root, settings)
+    else:
+        files, harvest.flags = listed_files(disc)
+        harvest.expected = len(files)
+        harvest.aside.append(_index_aside(disc))
+    read_all(harvest.without_aside(files), settings, expected=harvest.expected, done=harvest.add)
+    return harvest.index(settings)
+
+
+@dataclass(slots=True)
+class _Harvest:
+    """What was read so far."""
+
+    root: Path
+    progress: Progress
+    expected: int = 0
+    done: int = 0
+    headers: list[Header] = field(default_factory=list)
+    aside: list[SetAside] = field(default_factory=list)
+    discs: list[DiscIndex] = field(default_factory=list)
+    flags: list[Flag] = field(default_factory=list)
+    shared: Shared = field(default_factory=Shared)
+
+    def without_aside(self, files: Iterable[Found | SetAside]) -> Iterator[Found]:
+        """Files to read; what the walk could not open is kept here."""
+        for file in files:
+            if isinstance(file, SetAside):
+                self.aside.append(file)
+            else:
+                yield file
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Take in a chunk, in whatever order chunks come."""
+        for outcome in outcomes:
+            file, error = outcome.file, outcome.error
+            self.headers += (self.shared.lean(header) for header in outcome.headers)
+            if outcome.disc is not None:
+                self.discs.append(outcome.disc)
+                self.aside.append(_index_aside(outcome.disc))
+            if error is None:
+                continue
+            if error.code is IDX_009 and file.path.samefile(self.root):
+                raise error
+            self.aside.append(SetAside(path=file.name, code=str(error.code), sentence=error.what))
+        self.done += len(outcomes)
+        self.progress.step(self.done, max(self.done, self.expected))
+
+    def index(self, settings: Settings) -> Index:
+        """Everything in order of the names, copies left out."""
+        headers = sorted(self.headers, key=_place)
+        found = len({h.file.name for h in headers}) + len(self.aside)
+        if not found:
+            raise nothing_there(self.root)
+        if self.root.is_file() and found == 1 and not headers and self.aside[0].code == "IDX-004":
+            raise refusal(IDX_002, path=self.root.name, where=str(self.root))
+        self.flags += self._of_discs(headers)
+        kept, copies = _without_copies(headers, settings)
+        aside = sorted([*self.aside, *copies], key=lambda item: os.fsencode(item.path))
+        people = len(persons(h for h in kept if is_image(h)))
+        if people > 1:
+            self.flags.append(doubt("IDX-016", n=people))
+        studies = {h.file.name: h.study_uid for h in headers}
+        contradicted = {i.series_uid for i in copies if i.code == "IDX-014" and i.series_uid}
+        return Index(
+            headers=tuple(kept),
+            set_aside=tuple(aside),
+            count=found,
+            studies=studies,
+            contradicted=frozenset(contradicted),
+            flags=tuple(self.flags),
+        )
+
+    def _of_discs(self, headers: Sequence[Header]) -> list[Flag]:
+        """What is wrong with the indexes of discs that were found."""
+        if not self.discs:
+            return []
+        objects = {h.file.name for h in headers}
+        names = objects | {item.path for item in self.aside}
+        ordered = sorted(self.discs, key=lambda disc: os.fsencode(disc.file.name))
+        return [flag for disc in ordered for flag in check(disc, names, objects)]
+
+
+def _place(header: Header) -> tuple[bytes, int]:
+    return os.fsencode(header.file.name), header.frame_number or 0
+
+
+def _given_index(root: Path, settings: Settings) -> DiscIndex | None:
+    """The index of a disc, where that was given in place of a folder."""
+    if not root.is_file():
+        return None
+    return read_disc_index(found_file(root.name, root.resolve()), settings)
+
+
+def _index_aside(disc: DiscIndex) -> SetAside:
+    name, n = disc.file.name, len(disc.entries)
+    return SetAside(path=name, code="IDX-010", sentence=sentence("IDX-010/index", file=name, n=n))
 
 
 def is_image(header: Header) -> bool:
@@ -104,20 +196,37 @@ def _without_copies(
             kept.append(header)
     aside: list[SetAside] = []
     for files in by_identity.values():
-        group = [pictures[0] for pictures in files.values()]
-        first = group[0]
-        if len(group) == 1:
-            kept += files[first.file]
+        if len(files) == 1:
+            kept += next(iter(files.values()))
             continue
-        if len({digest(header.file, settings) for header in group}) == 1:
+        group, unread = _digests([pictures[0] for pictures in files.values()], settings)
+        aside += unread
+        if len({text for _, text in group}) == 1:
+            first, *copies = [header for header, _ in group]
             kept += files[first.file]
-            aside += [_aside(h, "IDX-013", other=first.file.name) for h in group[1:]]
-        else:
+            aside += [_aside(h, "IDX-013", other=first.file.name) for h in copies]
+        elif group:
+            first, second, *_ = [header for header, _ in group]
             aside += [
-                _aside(h, "IDX-014", other=(group[1] if h is first else first).file.name)
-                for h in group
+                _aside(h, "IDX-014", other=(second if h is first else first).file.name)
+                for h, _ in group
             ]
     return kept, aside
+
+
+def _digests(
+    group: Sequence[Header], settings: Settings
+) -> tuple[list[tuple[Header, str]], list[SetAside]]:
+    """Digest of each file, and those that can no longer be read."""
+    digests: list[tuple[Header, str]] = []
+    aside: list[SetAside] = []
+    for header in group:
+        try:
+            digests.append((header, digest(header.file, settings)))
+        except NetimgError as error:
+            name, code = header.file.name, str(error.code)
+            aside.append(SetAside(path=name, code=code, sentence=error.what))
+    return digests, aside
 
 
 def _aside(header: Header, problem: str, **numbers: object) -> SetAside:

@@ -2,15 +2,63 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from netimg.reading.headers import StudyHeader
 from netimg.study import Patient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from netimg.reading.headers import Header
+    from netimg.reading.headers import Header, PatientHeader
+
+
+def same_identity(a: PatientHeader, b: PatientHeader) -> bool:
+    """Whether two headers can be of one person: nothing that both say differs.
+
+    Compared are Patient ID and its issuer, family and given name, and birth date.
+    """
+    pairs = (
+        (a.id, b.id),
+        (a.issuer, b.issuer),
+        (_plain(a.name), _plain(b.name)),
+        (a.birth_date, b.birth_date),
+    )
+    return all(one == other for one, other in pairs if one and other)
+
+
+def identities(images: Iterable[Header]) -> list[list[Header]]:
+    """Images of one study by the person they name, in order of first appearance."""
+    groups: list[list[Header]] = []
+    by_patient: dict[PatientHeader, list[Header]] = {}
+    for image in images:
+        own = by_patient.get(image.patient)
+        if own is None:
+            fits = (g for g in groups if all(_agree(image, p) for p in _patients(g)))
+            own = next(fits, None)
+            if own is None:
+                own = []
+                groups.append(own)
+            by_patient[image.patient] = own
+        own.append(image)
+    return groups
+
+
+def persons(images: Iterable[Header]) -> list[PatientHeader]:
+    """One header of each person among several studies; without a Patient ID each study is one."""
+    found: list[PatientHeader] = []
+    by_study: dict[str, dict[PatientHeader, Header]] = {}
+    for image in images:
+        by_study.setdefault(image.study_uid, {}).setdefault(image.patient, image)
+    for own in by_study.values():
+        for group in identities(own.values()):
+            person = group[0].patient
+            known = any(p.id and p.id == person.id and same_identity(p, person) for p in found)
+            if not known:
+                found.append(person)
+    return found
 
 
 def patient_of(images: Sequence[Header], overrides: Mapping[str, object]) -> Patient:
@@ -50,6 +98,21 @@ def study_header(images: Sequence[Header]) -> StudyHeader:
         next((h.study.description for h in images if h.study.description), None),
         next((h.study.accession for h in images if h.study.accession), None),
     )
+
+
+def _agree(image: Header, patient: PatientHeader) -> bool:
+    return same_identity(image.patient, patient)
+
+
+def _patients(group: Sequence[Header]) -> set[PatientHeader]:
+    return {image.patient for image in group}
+
+
+def _plain(name: str | None) -> tuple[str, ...]:
+    """Family and given name without case, accents' spelling, titles and padding."""
+    text = unicodedata.normalize("NFKC", (name or "").partition("=")[0]).casefold()
+    parts = (re.sub(r"[\s.,]+", " ", part).strip() for part in text.split("^")[:2])
+    return tuple(part for part in parts if part)
 
 
 def _centimetres(height: float) -> float:

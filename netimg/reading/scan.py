@@ -2,17 +2,19 @@
 
 One pass over the bytes, iterative, up to the pixel data. Values stay where they are: an `Element`
 is a place in the buffer. Implicit and explicit little endian, explicit big endian, and deflated
-(inflated within a bound) are understood; files without preamble or meta header too.
+(inflated within a bound, `inflate`) are understood; files without preamble or meta header too.
+Elements, items, depth, bytes and time are counted while the file is read.
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from netimg.errors import IDX_003, IDX_004, IDX_005, IDX_017
+from netimg.errors import IDX_004, IDX_005, IDX_017
+from netimg.reading.inflate import inflate
 from netimg.reading.problems import refusal
 
 if TYPE_CHECKING:
@@ -29,10 +31,17 @@ NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG)
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_PER_FRAME = 0x52009230
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
-_DEPTH, _ITEMS, _ELEMENTS = 16, 200_000, 1_000_000
-_INFLATE_RATIO, _INFLATE_FREE = 200, 16 << 20
+_SNIFF = 1 << 16
+_CLASS_IN = {
+    b"\x08\x00": b"\x08\x00\x16\x00",
+    b"\x02\x00": b"\x02\x00\x02\x00",
+    b"\x00\x08": b"\x00\x08\x00\x16",
+}
+"""Tag of the SOP Class UID as it stands in a file that begins with a group."""
+_LOOK = 0x3FF  # elements between two looks at the clock
 
 
 class Element(NamedTuple):
@@ -47,6 +56,70 @@ class Element(NamedTuple):
     undefined: bool = False
 
 
+class Budget:
+    """What one file may still cost: counts and time so far, against the limits."""
+
+    __slots__ = (
+        "_began", "_elements_max", "_items_max", "_spent",
+        "elements", "items", "multiframe", "name", "settings",
+    )  # fmt: skip
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name, self.settings = name, settings
+        self.elements = self.items = 0
+        self._elements_max: int = settings["limits.elements_max"]
+        self._items_max: int = settings["limits.items_max"]
+        self.multiframe = False
+        self._spent = 0.0
+        self._began = time.monotonic()
+
+    def __enter__(self) -> None:
+        """Start the clock, which runs only while the file is scanned."""
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._spent += time.monotonic() - self._began
+
+    def element(self) -> None:
+        """Count one element; look at the clock now and then."""
+        self.elements += 1
+        if self.elements > self._elements_max:
+            self.refuse(f"more than {self._elements_max} elements, limits.elements_max")
+        if not self.elements & _LOOK:
+            self._clock()
+
+    def item(self) -> None:
+        """Count one item of a sequence."""
+        self.items += 1
+        if self.items > self._items_max:
+            self.refuse(f"more than {self._items_max} items, limits.items_max")
+        if not self.items & _LOOK:
+            self._clock()
+
+    def depth(self, n: int) -> None:
+        """Refuse sequences within sequences beyond the limit."""
+        most: int = self.settings["limits.sequence_depth_max"]
+        if n > most:
+            self.refuse(f"more than {most} sequences deep, limits.sequence_depth_max")
+
+    def bytes(self, n: int) -> None:
+        """Refuse a header beyond its limit; one file of many frames may have more."""
+        key = "header_bytes_multiframe_max" if self.multiframe else "header_bytes_max"
+        most: int = self.settings[f"limits.{key}"]
+        if n > most:
+            self.refuse(f"more than {most} bytes before the pixels, limits.{key}")
+
+    def refuse(self, reason: str) -> None:
+        """Refuse the file, IDX-017."""
+        raise refusal(IDX_017, file=self.name, reason=reason)
+
+    def _clock(self) -> None:
+        key = "header_multiframe_s" if self.multiframe else "header_s"
+        most: int = self.settings[f"limits.{key}"]
+        if self._spent + time.monotonic() - self._began > most:
+            self.refuse(f"it took longer than {most} s, limits.{key}")
+
+
 @dataclass(slots=True)
 class Scan:
     """Elements of one data set (a file's, or an item's) by tag, and the buffer they lie in."""
@@ -56,52 +129,80 @@ class Scan:
     syntax: str
     little: bool
     explicit: bool
+    budget: Budget
+    depth: int = 0
     pixels: Element | None = None
     pixel_tag: int = 0
 
 
 def scan(data: Bytes, *, name: str, settings: Settings) -> Scan:
-    """Elements of a file up to its pixels.
+    """Elements of a file up to its pixels; values longer than the limit are passed over.
 
     Raises
     ------
     InputError
         IDX-004 not DICOM, IDX-005 a length beyond the end, IDX-017 beyond the limits.
     """
+    if not may_be_dicom(data[:_SNIFF]):
+        raise refusal(IDX_004, file=name)
     start, syntax, meta = _begin(data, name)
+    budget = Budget(name, settings)
     if syntax == DEFLATED:
-        data = _inflate(data, start, name=name, settings=settings)
+        data = inflate(data, start, name=name, settings=settings)
         start = 0
     explicit = syntax != IMPLICIT_LITTLE
     if start < len(data) and syntax not in (EXPLICIT_BIG, DEFLATED):
         explicit = data[start + 4 : start + 6] in _LONG | _SHORT  # a wrong word in the meta header
-    found = Scan(data, meta, syntax, little=syntax != EXPLICIT_BIG, explicit=explicit)
-    most = settings["limits.header_bytes_max"]
-    _elements(found, start, len(data), name=name, most=most)
+    found = Scan(data, meta, syntax, syntax != EXPLICIT_BIG, explicit, budget)
+    with budget:
+        _elements(found, start, len(data))
     return found
 
 
+def may_be_dicom(first: bytes) -> bool:
+    """Whether a file can be DICOM by its first 64 KiB: marked so, or a bare data set."""
+    if first[128:132] == b"DICM":
+        return True
+    tag = _CLASS_IN.get(first[:2])
+    return tag is not None and tag in first
+
+
 def items(parent: Scan, element: Element, *, name: str) -> list[Scan]:
-    """Items of a sequence as data sets of their own."""
+    """Items of a sequence as data sets of their own.
+
+    Raises
+    ------
+    InputError
+        IDX-005 a length beyond the end, IDX-017 beyond the limits.
+    """
+    parent.budget.depth(parent.depth + 1)
+    with parent.budget:
+        return _items(parent, element, name)
+
+
+def _items(parent: Scan, element: Element, name: str) -> list[Scan]:
     explicit = parent.explicit and element.vr != "UN"
     little = parent.little or element.vr == "UN"
     data, end = parent.data, element.start + element.length
     heads = _Heads(data, little=little, explicit=explicit, name=name)
+    budget, depth = parent.budget, parent.depth + 1
     result: list[Scan] = []
     at = element.start
     while at + 8 <= end:
         tag, _, length, at = heads.at(at, end)
         if tag != _ITEM:
             break
-        item = Scan(data, {}, parent.syntax, little=little, explicit=explicit)
+        budget.item()
+        item = Scan(data, {}, parent.syntax, little, explicit, budget, depth)
         if length == _UNDEFINED:
-            length = _skip(heads, at, end) - at
-            _elements(item, at, at + length - 8, name=name, most=end)
+            after = _skip(heads, at, end, budget)
+            _elements(item, at, after - 8)
         else:
             heads.fits(at, length, end)
-            _elements(item, at, at + length, name=name, most=end)
+            after = at + length
+            _elements(item, at, after)
         result.append(item)
-        at += length
+        at = after
     return result
 
 
@@ -112,8 +213,6 @@ def _begin(data: Bytes, name: str) -> tuple[int, str, dict[int, Element]]:
         raise refusal(IDX_004, file=name)
     if data[start : start + 2] == b"\x02\x00":
         return _meta(data, start, name)
-    if start == 0 and data[0:2] not in (b"\x08\x00", b"\x00\x08"):
-        raise refusal(IDX_004, file=name)
     if data[start : start + 2] == b"\x00\x08":
         return start, EXPLICIT_BIG, {}
     known = data[start + 4 : start + 6] in _LONG | _SHORT
@@ -124,51 +223,65 @@ def _meta(data: Bytes, at: int, name: str) -> tuple[int, str, dict[int, Element]
     """Meta header (group 0002, explicit little endian): where it ends, and what it says."""
     elements: dict[int, Element] = {}
     while data[at : at + 2] == b"\x02\x00" and at + 8 <= len(data):
-        (number,) = struct.unpack_from("<H", data, at + 2)
-        vr = bytes(data[at + 4 : at + 6])
-        if vr in _LONG:
-            if at + 12 > len(data):
-                raise refusal(IDX_005, file=name, said=12, there=len(data) - at)
-            (length,) = struct.unpack_from("<I", data, at + 8)
-            at += 12
-        elif vr in _SHORT:
-            (length,) = struct.unpack_from("<H", data, at + 6)
+        head = data[at : at + 12]
+        (number,) = struct.unpack_from("<H", head, 2)
+        vr = head[4:6]
+        if vr in _SHORT:
+            (length,) = struct.unpack_from("<H", head, 6)
             at += 8
-        else:
-            raise refusal(IDX_004, file=name)
+        elif vr in _LONG:
+            if len(head) < 12:
+                raise refusal(IDX_005, file=name, said=12, there=len(head))
+            (length,) = struct.unpack_from("<I", head, 8)
+            at += 12
+        else:  # against the rule, implicit
+            vr = b""
+            (length,) = struct.unpack_from("<I", head, 4)
+            at += 8
         if at + length > len(data):
             raise refusal(IDX_005, file=name, said=length, there=len(data) - at)
         elements[0x00020000 | number] = Element(vr.decode(), at, length)
         at += length
     place = elements.get(0x00020010)
-    text = bytes(data[place.start : place.start + place.length]) if place else b""
-    syntax = text.rstrip(b"\0 ").decode("ascii", "replace") or EXPLICIT_LITTLE
+    text = data[place.start : place.start + min(place.length, 64)] if place else b""
+    syntax = text.rstrip(b"\0 ").decode("ascii", "replace") or _guess(data, at)
     # The values of the meta header are small: kept as they are, because inflating moves the rest.
     return at, syntax, elements if syntax != DEFLATED else {}
+
+
+def _guess(data: Bytes, at: int) -> str:
+    """Transfer syntax of a data set whose meta header does not name it."""
+    if data[at : at + 2] == b"\x00\x08":
+        return EXPLICIT_BIG
+    return EXPLICIT_LITTLE if data[at + 4 : at + 6] in _LONG | _SHORT else IMPLICIT_LITTLE
 
 
 class _Heads:
     """Reads element heads: tag, VR, length of the value, first byte of the value."""
 
+    __slots__ = ("data", "explicit", "head", "little", "long", "name", "short")
+
     def __init__(self, data: Bytes, *, little: bool, explicit: bool, name: str) -> None:
         order = "<" if little else ">"
-        self.data, self.explicit, self.name = data, explicit, name
+        self.data, self.explicit, self.name, self.little = data, explicit, name, little
         self.head = struct.Struct(f"{order}HHI")
         self.short = struct.Struct(f"{order}H")
         self.long = struct.Struct(f"{order}I")
 
     def at(self, at: int, end: int) -> tuple[int, str, int, int]:
         """Head at a place; delimiters and items have no VR in any syntax."""
-        self.fits(at, 8, end)
-        group, number, length = self.head.unpack_from(self.data, at)
+        if at + 8 > end:
+            self.fits(at, 8, end)
+        raw = self.data[at : at + 8]
+        group, number, length = self.head.unpack(raw)
         tag = group << 16 | number
         if not self.explicit or group == 0xFFFE:
             return tag, "", length, at + 8
-        code = bytes(self.data[at + 4 : at + 6])
+        code = raw[4:6]
         if code in _LONG:
             self.fits(at, 12, end)
-            return tag, code.decode(), self.long.unpack_from(self.data, at + 8)[0], at + 12
-        (length,) = self.short.unpack_from(self.data, at + 6)
+            return tag, code.decode(), self.long.unpack(self.data[at + 8 : at + 12])[0], at + 12
+        (length,) = self.short.unpack(raw[6:])
         return tag, code.decode("ascii", "replace"), length, at + 8
 
     def fits(self, at: int, length: int, end: int) -> None:
@@ -176,13 +289,20 @@ class _Heads:
         if at + length > end:
             raise refusal(IDX_005, file=self.name, said=length, there=max(0, end - at))
 
+    def within_un(self) -> _Heads:
+        """Heads inside a value of unknown VR: implicit little endian, PS3.5 6.2.2."""
+        return _Heads(self.data, little=True, explicit=False, name=self.name)
 
-def _elements(into: Scan, at: int, end: int, *, name: str, most: int) -> None:
+
+def _elements(into: Scan, at: int, end: int) -> None:
     """Note every element between two places of the buffer; stops at the pixels."""
-    heads = _Heads(into.data, little=into.little, explicit=into.explicit, name=name)
+    budget = into.budget
+    heads = _Heads(into.data, little=into.little, explicit=into.explicit, name=budget.name)
+    longest: int = budget.settings["limits.element_bytes_max"]
     first = at
     while at + 8 <= end:
         tag, vr, length, at = heads.at(at, end)
+        budget.element()
         undefined = length == _UNDEFINED
         if not undefined:
             heads.fits(at, length, end)
@@ -190,66 +310,57 @@ def _elements(into: Scan, at: int, end: int, *, name: str, most: int) -> None:
             into.pixels = Element(vr, at, end - at if undefined else length, undefined)
             into.pixel_tag = tag
             return
+        if tag == _PER_FRAME:
+            budget.multiframe = True
         if undefined:
-            inside = heads if vr != "UN" else _implicit(into.data, name)
-            after = _skip(inside, at, end)
+            after = _skip(heads if vr != "UN" else heads.within_un(), at, end, budget)
             into.elements[tag] = Element(vr or "SQ", at, after - at - 8, undefined=True)
             at = after
+        elif tag >> 16 == 0xFFFE:
+            at += length  # a delimiter without anything to end
         else:
-            into.elements[tag] = Element(vr, at, length)
+            sequence = vr == "SQ" or (not vr and length >= 8 and _is_item(heads, at))
+            if sequence:
+                _count_items(heads, at, at + length, budget)
+            if sequence or length <= longest:
+                into.elements[tag] = Element(vr, at, length)
             at += length
-        if at - first > most:
-            raise refusal(IDX_017, file=name, reason=f"more than {most} bytes before the pixels")
-        if len(into.elements) > _ELEMENTS:
-            raise refusal(IDX_017, file=name, reason=f"more than {_ELEMENTS} elements")
+        budget.bytes(at - first)
 
 
-def _implicit(data: Bytes, name: str) -> _Heads:
-    """Sequences of unknown VR are implicit little endian inside, PS3.5 6.2.2."""
-    return _Heads(data, little=True, explicit=False, name=name)
+def _is_item(heads: _Heads, at: int) -> bool:
+    """Whether a value begins with an item, which makes it a sequence where no VR says so."""
+    group, number, _ = heads.head.unpack(heads.data[at : at + 8])
+    return bool(group << 16 | number == _ITEM)
 
 
-def _skip(heads: _Heads, at: int, end: int) -> int:
+def _count_items(heads: _Heads, at: int, end: int, budget: Budget) -> None:
+    """Count the items of a sequence that says its length; what is inside them is read on demand."""
+    while at + 8 <= end:
+        group, number, length = heads.head.unpack(heads.data[at : at + 8])
+        if group << 16 | number != _ITEM or length == _UNDEFINED:
+            return
+        budget.item()
+        at += 8 + length
+
+
+def _skip(heads: _Heads, at: int, end: int, budget: Budget) -> int:
     """Place after a sequence (or item) of undefined length, found without recursion."""
-    depth, count = 1, 0
-    while depth:
-        tag, _, length, at = heads.at(at, end)
+    stack = [heads]
+    while stack:
+        heads = stack[-1]
+        tag, vr, length, at = heads.at(at, end)
         if tag in (_ITEM_END, _SEQUENCE_END):
-            depth -= 1
+            stack.pop()
             continue
-        count += tag == _ITEM
+        if tag == _ITEM:
+            budget.item()
+        else:
+            budget.element()
         if length == _UNDEFINED:
-            depth += 1
+            stack.append(heads.within_un() if vr == "UN" else heads)
+            budget.depth(len(stack) // 2)
         else:
             heads.fits(at, length, end)
             at += length
-        if depth > 2 * _DEPTH:
-            raise refusal(IDX_017, file=heads.name, reason=f"more than {_DEPTH} sequences deep")
-        if count > _ITEMS:
-            raise refusal(IDX_017, file=heads.name, reason=f"more than {_ITEMS} items")
     return at
-
-
-def _inflate(data: Bytes, start: int, *, name: str, settings: Settings) -> bytes:
-    """Deflated data set, inflated within a bound."""
-    most = settings["limits.header_bytes_max"] + (2 << 30)
-    engine = zlib.decompressobj(-zlib.MAX_WBITS)
-    parts: list[bytes] = []
-    size, at = 0, start
-    feed = b""
-    try:
-        while not engine.eof and (feed or at < len(data)):
-            if not feed:
-                feed = data[at : at + (1 << 16)]
-                at += len(feed)
-            part = engine.decompress(feed, 1 << 20)
-            feed = engine.unconsumed_tail
-            size += len(part)
-            packed = at - start
-            if size > most or (size > _INFLATE_FREE and size > _INFLATE_RATIO * packed):
-                reason = f"unpacks to more than {size} bytes from {packed}"
-                raise refusal(IDX_017, file=name, reason=reason)
-            parts.append(part)
-    except zlib.error as error:
-        raise refusal(IDX_003, file=name, reason=f"deflated data: {error}") from error
-    return b"".join(parts)

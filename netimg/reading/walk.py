@@ -1,7 +1,8 @@
 """Every file below an input: a folder of any depth (with zips in it), a zip, or one file.
 
-Names are data. Only regular files inside the folder are opened; members of an archive are read
-through, with the bytes counted while they are unpacked, and never written anywhere.
+Names are data. Only regular files inside the folder are opened; links are not followed, because
+what a link inside the folder points to is found by itself. Members of an archive are read through,
+with the bytes counted while they are unpacked, and never written anywhere.
 """
 
 from __future__ import annotations
@@ -9,40 +10,44 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
-import zlib
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from mmap import ACCESS_READ, mmap
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from netimg.errors import IDX_001, IDX_002, IDX_003, IDX_009, IDX_017, NetimgError
+from netimg.reading.archive import is_archive, members, unpack
+from netimg.reading.filebytes import FileBytes
 from netimg.reading.problems import code_of, refusal, sentence
+from netimg.reading.scan import may_be_dicom
 from netimg.study import SetAside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
     from netimg.settings import Settings
 
-Bytes: TypeAlias = bytes | mmap
+Bytes: TypeAlias = bytes | FileBytes
 """What a file's content is read from."""
 
-_CHUNK = 1 << 20
-_RATIO_FREE = 64 << 20
-_ENCRYPTED = 0x1
-_BEGINS = b"PK\x03\x04"
-"""Header of the first member of a zip."""
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+_ZIP = ".zip"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One file: its name relative to the input, where it is, and its size in bytes."""
+    """One file: its name relative to the input, where it is, and its size in bytes.
+
+    ``member`` is its name inside the archive ``path``. ``mtime_ns`` is when the file (or the
+    archive) was last changed, None where that is not compared.
+    """
 
     name: str
     path: Path
     member: str | None
     size: int
+    mtime_ns: int | None = None
 
 
 class Archives:
@@ -54,76 +59,135 @@ class Archives:
     def __init__(self, settings: Settings) -> None:
         self.most: int = settings["limits.zip_bytes_max"]
         self.unpacked = 0
-        self._open: dict[Path, zipfile.ZipFile] = {}
+        self._open: dict[Path, tuple[zipfile.ZipFile, BinaryIO]] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for archive in self._open.values():
+        for archive, stream in self._open.values():
             archive.close()
+            stream.close()
         self._open.clear()
 
-    def at(self, path: Path) -> zipfile.ZipFile:
-        """The open archive of a path."""
-        if path not in self._open:
-            self._open[path] = zipfile.ZipFile(path)
-        return self._open[path]
+    def at(self, file: Found) -> zipfile.ZipFile:
+        """The open archive of a member."""
+        if file.path not in self._open:
+            stream = open_found(file)
+            try:
+                archive = zipfile.ZipFile(stream)
+            except zipfile.BadZipFile as error:
+                stream.close()
+                raise refusal(IDX_003, file=file.name, reason=str(error)) from error
+            archive.filename = file.path.name
+            self._open[file.path] = (archive, stream)
+        return self._open[file.path][0]
 
     def add(self, n: int, name: str) -> None:
         """Count unpacked bytes; refuse beyond the limit."""
         self.unpacked += n
         if self.unpacked > self.most:
-            reason = f"it unpacks to more than {self.most / 1e9:.3g} GB"
+            reason = f"it unpacks to more than {self.most / 1e9:.3g} GB, limits.zip_bytes_max"
             raise refusal(IDX_009, reason=reason, where=name)
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """What lies below an input, in order of the names; what may not be opened is set aside."""
+def walk(root: Path, settings: Settings) -> Iterator[Found | SetAside]:
+    """Every file of a folder, a zip, or the file itself, one after the other, in order of names.
 
-    found: tuple[Found, ...]
-    set_aside: tuple[SetAside, ...]
-
-    @property
-    def count(self) -> int:
-        """Number of files found."""
-        return len(self.found) + len(self.set_aside)
-
-
-def walk(root: Path, settings: Settings) -> Walk:
-    """Every file of a folder, a zip, or the file itself.
+    What may not be opened is set aside.
 
     Raises
     ------
     InputError
-        IDX-001 for a folder without files, IDX-002 for a path that is none of the three or not
-        there, IDX-009 for an archive that is damaged or may not be opened, IDX-017 beyond the
-        limits on files and depth.
+        IDX-002 for a path that is none of the three or not there, IDX-009 for an archive that is
+        damaged or may not be opened, IDX-017 beyond the limits on files and depth.
     """
     if root.is_dir():
-        result = _folder(root, settings)
-        if not result.count:
-            raise refusal(IDX_001, folder=root.name or str(root), where=str(root))
-        return result
+        yield from _Folder(root, settings).walk()
+        return
     if not root.is_file():
         variant = "" if root.exists() else "missing"
         raise refusal(IDX_002, variant, path=root.name or str(root), where=str(root))
-    if _is_archive(root):
-        return _archive(root, settings)
-    return Walk((Found(root.name, root, None, root.stat().st_size),), ())
+    file = found_file(root.name, root.resolve())
+    if _is_archive(file):
+        yield from _members(file, settings, prefix="")
+    else:
+        yield file
+
+
+def count(root: Path, settings: Settings) -> int:
+    """Number of entries below a folder without looking at any of them; 1 for a file.
+
+    Raises
+    ------
+    InputError
+        IDX-017 beyond the limit on files, before one of them was opened.
+    """
+    if not root.is_dir():
+        return 1
+    most: int = settings["limits.files_max"]
+    n = 0
+    stack = [(str(root), 0)]
+    while stack:
+        folder, depth = stack.pop()
+        with suppress(OSError), os.scandir(folder) as entries:  # said when it is walked
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if depth < settings["limits.depth_max"]:
+                        stack.append((entry.path, depth + 1))
+                else:
+                    n += 1
+        if n > most:
+            reason = f"more than {most} files, limits.files_max"
+            raise refusal(IDX_017, "folder", folder=root.name, reason=reason)
+    return n
+
+
+def nothing_there(root: Path) -> NetimgError:
+    """IDX-001: a folder without files."""
+    return refusal(IDX_001, folder=root.name or str(root), where=str(root))
+
+
+def found_file(name: str, path: Path, status: os.stat_result | None = None) -> Found:
+    """A file on disk as it is now."""
+    status = status or path.stat()
+    return Found(name, path, None, status.st_size, status.st_mtime_ns)
+
+
+def open_found(file: Found) -> BinaryIO:
+    """A file that was found, opened for reading; never a link, a pipe or a device.
+
+    Raises
+    ------
+    InputError
+        IDX-003 where the system refuses, or where it is no longer the file that was found.
+    """
+    try:
+        descriptor = os.open(file.path, _FLAGS)
+    except OSError as error:
+        raise refusal(IDX_003, file=file.name, reason=error.strerror or str(error)) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise refusal(IDX_003, file=file.name, reason="it is no longer a file")
+        _check_same(file, status)
+    except NetimgError:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb", buffering=0 if file.member is None else -1)
 
 
 @contextmanager
 def content(file: Found, settings: Settings, archives: Archives | None = None) -> Iterator[Bytes]:
-    """Bytes of a file: mapped for a file on disk, unpacked and counted for a member of a zip.
+    """Bytes of a file: read as they are asked for, or unpacked and counted for a member of a zip.
 
     ``archives`` keeps archives open and counts over many files.
 
     Raises
     ------
     InputError
-        IDX-003 where the system refuses, IDX-009 where a member unpacks beyond the limits.
+        IDX-003 where the system refuses or the file was changed meanwhile, IDX-004 and IDX-009
+        for a member that is not DICOM or unpacks beyond the limits.
     """
     if file.member is not None:
         if archives is not None:
@@ -133,160 +197,146 @@ def content(file: Found, settings: Settings, archives: Archives | None = None) -
                 data = _unpack(file, settings, own)
             yield data
         return
-    try:
-        descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError as error:
-        raise refusal(IDX_003, file=file.name, reason=error.strerror or str(error)) from error
-    try:
-        size = os.fstat(descriptor).st_size
-        view: Bytes = mmap(descriptor, 0, access=ACCESS_READ) if size else b""
-    except OSError as error:
-        raise refusal(IDX_003, file=file.name, reason=error.strerror or str(error)) from error
-    finally:
-        os.close(descriptor)
-    try:
-        yield view
-    finally:
-        if isinstance(view, mmap):
-            view.close()
+    with open_found(file) as stream:
+        yield FileBytes(stream.fileno(), os.fstat(stream.fileno()).st_size, file.name)
+        _check_same(file, os.fstat(stream.fileno()))
 
 
-def _folder(root: Path, settings: Settings) -> Walk:
-    base = root.resolve()
-    found: list[Found] = []
-    aside: list[SetAside] = []
-    status = base.stat()
-    seen = {(status.st_dev, status.st_ino)}
-    stack: list[tuple[Path, int]] = [(root, 0)]
-    while stack:
-        folder, depth = stack.pop()
-        if depth > settings["limits.depth_max"]:
-            reason = f"more than {settings['limits.depth_max']} folders deep"
-            raise refusal(IDX_017, file=str(folder.relative_to(root)), reason=reason)
+def _check_same(file: Found, status: os.stat_result) -> None:
+    """Refuse a file that was changed since it was found."""
+    if file.mtime_ns is None:
+        return
+    if file.member is None and status.st_size != file.size:
+        reason = f"it changed while being read: {file.size} bytes before, {status.st_size} now"
+        raise refusal(IDX_003, file=file.name, reason=reason)
+    if status.st_mtime_ns != file.mtime_ns:
+        raise refusal(IDX_003, file=file.name, reason="it changed while being read")
+
+
+class _Folder:
+    """One walk through a folder."""
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        self.root, self.settings = root, settings
+        self.base = os.path.realpath(root)
+        self.linked: dict[tuple[int, int], str] = {}
+        """Files with several names, by device and inode."""
+
+    def walk(self) -> Iterator[Found | SetAside]:
+        """Files and what is set aside, in order of the names."""
+        stack: list[tuple[str, int]] = [("", 0)]
+        most: int = self.settings["limits.depth_max"]
+        while stack:
+            name, depth = stack.pop()
+            if not name.endswith("/") and name:
+                yield from self._entry(name)
+                continue
+            if depth > most:
+                reason = f"more than {most} folders deep, limits.depth_max"
+                raise refusal(IDX_017, "folder", folder=name.rstrip("/"), reason=reason)
+            try:
+                entries = _entries(os.path.join(self.root, name))  # noqa: PTH118  # many of them
+            except OSError as error:
+                reason = error.strerror or str(error)
+                yield _aside(name.rstrip("/") or self.root.name, "IDX-003", reason=reason)
+                continue
+            stack += [(name + entry, depth + 1) for entry in reversed(entries)]
+
+    def _entry(self, name: str) -> Iterator[Found | SetAside]:
+        path = self.root / name
+        longest: int = self.settings["limits.path_bytes_max"]
+        if len(os.fsencode(path)) > longest:
+            reason = f"a path of more than {longest} bytes, limits.path_bytes_max"
+            yield _aside(name, "IDX-017", reason=reason)
+            return
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
+            status = path.lstat()
         except OSError as error:
-            aside.append(_aside(root, folder, "IDX-003", reason=error.strerror or str(error)))
-            continue
-        for entry in entries:
-            path = Path(entry.path)
-            kind = _kind(path, base, seen)
-            if kind == "folder":
-                stack.append((path, depth + 1))
-            elif kind == "file":
-                inside, closed = _file_or_archive(root, path, settings)
-                found += inside
-                aside += closed
-            elif kind != "seen":
-                aside.append(_aside(root, path, "IDX-006", kind=kind))
-        if len(found) > settings["limits.files_max"]:
-            reason = f"more than {settings['limits.files_max']} files"
-            raise refusal(IDX_017, file=root.name, reason=reason)
-    found.sort(key=lambda file: os.fsencode(file.name))
-    return Walk(tuple(found), tuple(aside))
+            yield _aside(name, "IDX-003", reason=error.strerror or str(error))
+            return
+        if stat.S_ISLNK(status.st_mode):
+            yield self._link(name, path)
+        elif not stat.S_ISREG(status.st_mode):
+            yield _aside(name, "IDX-006", kind=_kind(status.st_mode))
+        elif status.st_nlink > 1 and (other := self._other_name(name, status)):
+            yield _aside(name, "IDX-007/file", other=other)
+        else:
+            yield from self._file(found_file(name, path, status))
+
+    def _link(self, name: str, path: Path) -> SetAside:
+        """What a link points to inside the folder is found by itself; nothing else is opened."""
+        try:
+            real = os.path.realpath(path, strict=True)
+        except OSError:
+            return _aside(name, "IDX-006", kind="link to nothing")
+        if real != self.base and not real.startswith(os.path.join(self.base, "")):  # noqa: PTH118
+            return _aside(name, "IDX-006", kind="link leading out of the folder")
+        folder = os.path.relpath(real, self.base)
+        folder = self.root.name or str(self.root) if folder == "." else folder
+        return _aside(name, "IDX-007", folder=folder)
+
+    def _other_name(self, name: str, status: os.stat_result) -> str:
+        """Name under which a file was found before; empty the first time."""
+        first = self.linked.setdefault((status.st_dev, status.st_ino), name)
+        return "" if first == name else first
+
+    def _file(self, file: Found) -> Iterator[Found | SetAside]:
+        """A file, or the members of an archive that lies in the folder."""
+        if not file.name.lower().endswith(_ZIP) or not _is_archive(file):
+            yield file
+            return
+        try:
+            yield from _members(file, self.settings, prefix=f"{file.name}/")
+        except NetimgError as error:
+            yield SetAside(path=file.name, code=str(error.code), sentence=error.what)
 
 
-def _file_or_archive(
-    root: Path, path: Path, settings: Settings
-) -> tuple[list[Found], list[SetAside]]:
-    """A file, or the members of an archive that lies in the folder."""
-    name = str(path.relative_to(root))
-    if path.suffix.lower() != ".zip" or not _is_archive(path):
-        return [Found(name, path, None, path.stat().st_size)], []
-    try:
-        inside = _archive(path, settings)
-    except NetimgError as error:
-        return [], [SetAside(path=name, code=str(error.code), sentence=error.what)]
-    found = [replace(file, name=f"{name}/{file.name}") for file in inside.found]
-    return found, [replace(a, path=f"{name}/{a.path}") for a in inside.set_aside]
+def _entries(folder: str) -> list[str]:
+    """Names in a folder, folders with a slash, in the order of the paths below them."""
+    with os.scandir(folder) as entries:
+        names = [e.name + "/" * e.is_dir(follow_symlinks=False) for e in entries]
+    names.sort(key=os.fsencode)
+    return names
 
 
-def _kind(path: Path, base: Path, seen: set[tuple[int, int]]) -> str:
-    """``file``, ``folder``, ``seen`` (a loop or a second link), or what it is instead."""
-    try:
-        if path.is_symlink() and not path.resolve().is_relative_to(base):
-            return "link leading out of the folder"
-        status = path.stat()
-    except OSError:
-        return "link to nothing"
-    regular, folder = stat.S_ISREG(status.st_mode), stat.S_ISDIR(status.st_mode)
-    if not regular and not folder:
-        return "pipe, socket or device"
-    key = (status.st_dev, status.st_ino)
-    if key in seen:
-        return "seen"
-    seen.add(key)
-    return "file" if regular else "folder"
+def _kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "pipe"
+    return "socket" if stat.S_ISSOCK(mode) else "device"
 
 
-def _aside(root: Path, path: Path, problem: str, **numbers: object) -> SetAside:
-    name = str(path.relative_to(root))
+def _aside(name: str, problem: str, **numbers: object) -> SetAside:
     return SetAside(
         path=name, code=code_of(problem), sentence=sentence(problem, file=name, **numbers)
     )
 
 
-def _is_archive(path: Path) -> bool:
-    """Whether a file is a zip, also one whose end is missing."""
+def _is_archive(file: Found) -> bool:
     try:
-        with path.open("rb") as file:
-            begins = file.read(len(_BEGINS)) == _BEGINS
-    except OSError:
+        with open_found(file) as stream:
+            return is_archive(stream)
+    except (NetimgError, OSError):
         return False
-    return begins or zipfile.is_zipfile(path)
 
 
-def _archive(path: Path, settings: Settings) -> Walk:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir()]
-    except zipfile.BadZipFile as error:
-        reason = "its table of contents cannot be read"
-        raise refusal(IDX_009, "damaged", file=path.name, reason=reason, where=path.name) from error
-    except (OSError, NotImplementedError) as error:
-        raise refusal(IDX_009, reason=str(error), where=path.name) from error
-    if not members:
-        raise refusal(IDX_001, folder=path.name, where=str(path))
-    if len(members) > settings["limits.zip_members_max"]:
-        reason = f"it holds {len(members)} files, more than {settings['limits.zip_members_max']}"
-        raise refusal(IDX_009, reason=reason, where=path.name)
-    if len({info.filename for info in members}) < len(members):
-        raise refusal(IDX_009, reason="it holds two files of one name", where=path.name)
-    if sum(info.compress_size for info in members) > path.stat().st_size:
-        raise refusal(IDX_009, reason="its parts overlap", where=path.name)
-    found: list[Found] = []
-    aside: list[SetAside] = []
-    for info in sorted(members, key=lambda info: info.filename):
-        if info.flag_bits & _ENCRYPTED:
-            text = sentence("IDX-019", file=info.filename)
-            aside.append(SetAside(path=info.filename, code="IDX-019", sentence=text))
+def _members(file: Found, settings: Settings, prefix: str) -> Iterator[Found | SetAside]:
+    """Members of an archive; encrypted ones are set aside."""
+    with open_found(file) as stream:
+        inside = members(stream, file.name, settings)
+    for member in inside:
+        name = prefix + member.name
+        if member.encrypted:
+            yield _aside(name, "IDX-019")
         else:
-            found.append(Found(info.filename, path, info.filename, info.file_size))
-    return Walk(tuple(found), tuple(aside))
+            yield Found(name, file.path, member.name, member.size, file.mtime_ns)
 
 
 def _unpack(file: Found, settings: Settings, archives: Archives) -> bytes:
-    """Whole member of a zip, counted while it is unpacked; the stated size is not believed."""
-    most: int = settings["limits.series_bytes_max"]
-    ratio: int = settings["limits.zip_ratio_max"]
-    member = str(file.member)
-    parts: list[bytes] = []
-    size = 0
-    try:
-        archive = archives.at(file.path)
-        packed = max(1, archive.getinfo(member).compress_size)
-        with archive.open(member) as stream:
-            while chunk := stream.read(_CHUNK):
-                size += len(chunk)
-                if size > most or (size > _RATIO_FREE and size > ratio * packed):
-                    raise _bomb(file, size, packed)
-                archives.add(len(chunk), file.path.name)
-                parts.append(chunk)
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise refusal(IDX_003, file=file.name, reason=str(error)) from error
-    return b"".join(parts)
-
-
-def _bomb(file: Found, size: int, packed: int) -> NetimgError:
-    reason = f"{file.name} unpacks to more than {size / 2**20:.0f} MB from {packed} bytes"
-    return refusal(IDX_009, reason=reason, where=file.path.name)
+    return unpack(
+        archives.at(file),
+        str(file.member),
+        name=file.name,
+        settings=settings,
+        count=lambda n: archives.add(n, file.path.name),
+        wanted=may_be_dicom,
+    )
