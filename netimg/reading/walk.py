@@ -148,10 +148,17 @@ def nothing_there(root: Path) -> NetimgError:
     return refusal(IDX_001, folder=root.name or str(root), where=str(root))
 
 
+def shown(name: str) -> str:
+    """A name for a terminal: what cannot be printed is written out."""
+    if name.isprintable():
+        return name
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+
+
 def found_file(name: str, path: Path, status: os.stat_result | None = None) -> Found:
     """A file on disk as it is now."""
     status = status or path.stat()
-    return Found(name, path, None, status.st_size, status.st_mtime_ns)
+    return Found(shown(name), path, None, status.st_size, status.st_mtime_ns)
 
 
 def open_found(file: Found) -> BinaryIO:
@@ -306,9 +313,9 @@ def _kind(mode: int) -> str:
 
 
 def _aside(name: str, problem: str, **numbers: object) -> SetAside:
-    return SetAside(
-        path=name, code=code_of(problem), sentence=sentence(problem, file=name, **numbers)
-    )
+    name = shown(name)
+    text = sentence(problem, file=name, **numbers)
+    return SetAside(path=name, code=code_of(problem), sentence=text)
 
 
 def _is_archive(file: Found) -> bool:
@@ -324,7 +331,7 @@ def _members(file: Found, settings: Settings, prefix: str) -> Iterator[Found | S
     with open_found(file) as stream:
         inside = members(stream, file.name, settings)
     for member in inside:
-        name = prefix + member.name
+        name = shown(prefix + member.name)
         if member.encrypted:
             yield _aside(name, "IDX-019")
         else:
