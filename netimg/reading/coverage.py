@@ -109,18 +109,20 @@ def _top(lung: NDArray[Any], step_mm: float, rows: Mapping[str, float]) -> Cover
         return Coverage.COMPLETE
     if lung[-1] >= rows["lung_near_cm2"]:
         return Coverage.NEARLY
-    base = np.flatnonzero(lung >= rows["lung_base_cm2"])
-    if len(base) and (len(lung) - 1 - base[-1]) * step_mm > rows["lung_gone_mm"]:
+    seen = np.flatnonzero(lung >= rows["lung_base_cm2"])
+    if len(seen) and (len(lung) - 1 - seen[-1]) * step_mm > rows["lung_gone_mm"]:
         return Coverage.COMPLETE  # the lungs end below the upper end: the neck is in view
-    return Coverage.CUT
+    return Coverage.UNKNOWN if lung[-1] >= rows["lung_none_cm2"] else Coverage.CUT
 
 
 def _bottom(lung: NDArray[Any], step_mm: float, rows: Mapping[str, float]) -> Coverage:
     """Whether the lower end lies below the tip of the liver."""
-    base = np.flatnonzero(lung >= rows["lung_base_cm2"])
-    if not len(base):
+    base = int(lung.argmax())
+    if lung[base] < rows["lung_base_cm2"]:
         return Coverage.UNKNOWN
-    below_mm = float(base[0]) * step_mm
+    while base > 0 and lung[base - 1] >= rows["lung_base_cm2"]:
+        base -= 1  # gas in the colon lies below a gap
+    below_mm = base * step_mm
     if below_mm >= rows["below_base_mm"]:
         return Coverage.COMPLETE
     if below_mm < rows["below_base_cut_mm"]:

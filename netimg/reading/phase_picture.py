@@ -75,9 +75,13 @@ def _may_be_named(phase: str, medians: OrganMedians, *, alone: bool) -> bool:
 
     ``alone``: nothing but a stand-in for the aorta was seen.
     """
+    rows = table("phases")["picture"]
     if phase in ("portal", "delayed"):
-        return getattr(medians, table("phases")["picture"]["named_only_with"]) is not None
-    return phase == "arterial" or not alone
+        return getattr(medians, rows["named_only_with"]) is not None
+    if phase == "arterial":
+        bright = (medians.aorta or 0.0) >= rows["stand_in_arterial_hu"]
+        return not medians.stand_in or bright
+    return not alone
 
 
 def _fits(value: float, limits: str) -> bool:

@@ -155,7 +155,8 @@ def _followed(
         around = ndimage.convolve(window, ring)[inner, inner]
         spread = np.sqrt(np.maximum(square - mean * mean, 0.0))
         means.append(mean)
-        scores.append(mean - around - rows["spread_weight"] * spread)
+        above = np.minimum(mean - around, rows["above_most_hu"])
+        scores.append(above - rows["spread_weight"] * spread)
     reach = max(1, round(rows["move_mm"] * step_mm / 10.0 / _PIXEL_MM))
     count = max(2, int(np.ceil(rows["length_mm"] / step_mm)))
     best_score, best_path = -np.inf, None

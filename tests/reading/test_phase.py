@@ -234,7 +234,7 @@ def test_the_picture_alone_shows_the_phase(medians, phase):
         (replace(PORTAL, portal_vein=185), "liver", (85.0, 84.9)),
         (PORTAL, "portal_vein", (199.9, 200.0)),
         (DELAYED, "aorta", (124.9, 125.0)),
-        (replace(PORTAL, portal_vein=190), "aorta", (220.0, 220.1)),
+        (replace(PORTAL, aorta=210, portal_vein=230), "aorta", (260.0, 260.1)),
     ],
 )
 def test_the_limits_of_the_picture_are_those_of_the_table(medians, changed, below):
@@ -280,7 +280,8 @@ STAND_IN = OrganMedians(aorta=150, stand_in=True)
 @pytest.mark.parametrize(
     ("aorta", "words", "phase"),
     [
-        (260, "", A),
+        (300, "", A),
+        (270, "", Phase.UNKNOWN),
         (150, "", Phase.UNKNOWN),
         (150, "portal", P),
         (150, "arterial", Phase.UNKNOWN),
