@@ -115,8 +115,10 @@ def _doubts(draft: Draft, spacing_mm: tuple[float, float, float]) -> list[Flag]:
     first = draft.headers[0]
     water = _named(first, rows["by_name"])
     if water is not None:
-        numbers = {"series": draft.label, "kind": water, "number": draft.number}
-        flags.append(doubt("SEL-017/by_name", touches=("ct",), **numbers))
+        name, number = draft.label, draft.number
+        flags.append(
+            doubt("SEL-017/by_name", touches=("ct",), series=name, kind=water, number=number)
+        )
     one_energy = _named(first, rows["one_energy"])
     if one_energy is not None:
         flags.append(doubt("SEL-017/mono", touches=("ct",), series=draft.label, kind=one_energy))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from netimg.flag import Flag
     from netimg.reading.headers import Header
-    from netimg.reading.split import Part, Split
+    from netimg.reading.split import Split
     from netimg.reading.stack import Stack
     from netimg.settings import Settings
     from netimg.study import Opener
@@ -53,8 +53,10 @@ class Draft:
     @property
     def label(self) -> str:
         """How sentences call it: ``series 4 "portal venous"``."""
-        return f'series {self.number} "{self.description}"' if self.description else (
-            f"series {self.number}"
+        return (
+            f'series {self.number} "{self.description}"'
+            if self.description
+            else (f"series {self.number}")
         )
 
     @property
@@ -136,30 +138,27 @@ def _split_notes(draft: Draft, series: str) -> list[Flag]:
 def _too_little(parts: Split, series: str, main: Draft) -> tuple[list[SetAside], list[Flag]]:
     """Overviews and few odd slices beside a volume; frames of a file that is used, as flags."""
     used = {header.file for part in parts.volumes for header in part.headers}
-    aside: list[SetAside] = []
+    aside: dict[str, SetAside] = {}
     notes: list[Flag] = []
     for problem, group in (("IDX-011/part", parts.overviews), ("GEO-010/part", parts.scraps)):
         for part in group:
-            numbers = _numbers(part, series)
+            n = len(part.headers)
+            slices = "1 slice" if n == 1 else f"{n} slices"
+            said = sentence(problem, slices=slices, series=series, part=part.text)
             files = dict.fromkeys(header.file.name for header in part.headers)
             if any(header.file in used for header in part.headers):
-                notes.append(doubt(problem, touches=main.touches, **numbers))
-                continue
-            aside += [
-                SetAside(
-                    path=name,
-                    code=code_of(problem),
-                    sentence=sentence(problem, **numbers),
-                    series_uid=main.uid,
+                notes.append(
+                    doubt(
+                        problem, touches=main.touches, slices=slices, series=series, part=part.text
+                    )
                 )
-                for name in files
-            ]
-    return aside, notes
-
-
-def _numbers(part: Part, series: str) -> dict[str, str]:
-    n = len(part.headers)
-    return {"slices": "1 slice" if n == 1 else f"{n} slices", "series": series, "part": part.text}
+                continue
+            for name in files:
+                item = SetAside(
+                    path=name, code=code_of(problem), sentence=said, series_uid=main.uid
+                )
+                aside.setdefault(name, item)
+    return list(aside.values()), notes
 
 
 def stacked(draft: Draft, settings: Settings, *, regrid: bool = False) -> Stack:

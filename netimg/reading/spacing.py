@@ -43,12 +43,14 @@ class Slices:
     @cached_property
     def along(self) -> Vectors:
         """Places along the normal, mm."""
-        return self.points @ self.normal
+        along: Vectors = self.points @ self.normal
+        return along
 
     @cached_property
     def gaps(self) -> Vectors:
         """Distances between neighbours, mm."""
-        return np.diff(self.along)
+        gaps: Vectors = np.diff(self.along)
+        return gaps
 
     @property
     def step_mm(self) -> float:
@@ -59,7 +61,8 @@ class Slices:
     def shift(self) -> Vectors:
         """How far each slice lies beside the first one in its own plane: (n, 3), mm."""
         travel = self.along - self.along[0]
-        return self.points - self.points[0] - np.outer(travel, self.normal)
+        shift: Vectors = self.points - self.points[0] - np.outer(travel, self.normal)
+        return shift
 
     @property
     def drift_mm(self) -> float:
@@ -176,9 +179,7 @@ def _uneven(slices: Slices) -> NetimgError:
         where = between(slices, times)
         if deg is None:
             return refusal(GEO_004, _for(slices), missing=missing, series=series, between=where)
-        return refusal(
-            GEO_004, "tilt", missing=missing, series=series, between=where, deg=deg
-        )
+        return refusal(GEO_004, "tilt", missing=missing, series=series, between=where, deg=deg)
     text = spacings(slices.along)
     if deg is None:
         return refusal(GEO_003, _for(slices), series=series, spacings=text)

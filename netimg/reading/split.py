@@ -11,23 +11,25 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from netimg.reading.index import kind_of
-from netimg.reading.stack import broken_direction, same_place_mm
+from netimg.reading.split_keys import (
+    KEYS,
+    TIME_KEYS,
+    by_blocks,
+    by_frame_time,
+    normal_of,
+    repeats,
+)
 from netimg.reading.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from netimg.reading.headers import Header
+    from netimg.reading.split_keys import Groups
 
-    Groups = list[tuple[str, list[Header]]]
-    """What a key says of each group, and its files."""
+_MOST_SAID = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Cut:
     @property
     def is_time(self) -> bool:
         """Whether the parts are times or phases of one place."""
-        return self.key in _TIME_KEYS
+        return self.key in TIME_KEYS
 
     @property
     def word(self) -> str:
@@ -111,13 +113,13 @@ def split(headers: Sequence[Header]) -> Split:
         Every header is in one part; one volume without cuts where nothing differs.
     """
     parts = [Part(tuple(headers))]
-    for key, groups in _KEYS:
+    for key, groups in KEYS:
         parts = [piece for part in parts for piece in _cut(part, key, groups(part.headers))]
-    for key, lay in (("reference", _by_frame_time), ("block", _by_blocks)):
+    for key, lay in (("reference", by_frame_time), ("block", by_blocks)):
         parts = [
             piece
             for part in parts
-            for piece in (_cut(part, key, lay(part.headers)) if _repeats(part.headers) else [part])
+            for piece in (_cut(part, key, lay(part.headers)) if repeats(part.headers) else [part])
         ]
     return _sorted_out(parts)
 
@@ -167,305 +169,11 @@ def _beside(a: Cut, b: Cut) -> bool:
 
 def _is_turned(part: Part, main: Part) -> bool:
     """Whether a few slices look across those of the volume, as a planning overview does."""
-    a, b = (_normal(p.headers) for p in (part, main))
+    a, b = (normal_of(p.headers) for p in (part, main))
     if a is None or b is None:
         return False
     limit = math.cos(math.radians(table("geometry")["split"]["overview_turn_deg"]))
     return abs(float(a @ b)) < limit
-
-
-# ---- keys that say what a picture is ---------------------------------------------------------
-
-
-def _exact(value: Callable[[Header], Any], text: Callable[[Any], str] = str) -> Callable[..., Groups]:
-    """Groups by equal values."""
-
-    def groups(headers: Sequence[Header]) -> Groups:
-        found: dict[Any, list[Header]] = {}
-        for header in headers:
-            found.setdefault(value(header), []).append(header)
-        return _with_silent(found, text)
-
-    return groups
-
-
-def _near(value: Callable[[Header], float | None], unit: str) -> Callable[..., Groups]:
-    """Groups of numbers that are equal but for rounding."""
-
-    def groups(headers: Sequence[Header]) -> Groups:
-        equal = 1 + table("geometry")["pixel"]["equal"]
-        found: dict[float | None, list[Header]] = {}
-        last: float | None = None
-        first = 0.0
-        for header in sorted(headers, key=lambda h: _positive(value(h)) or 0.0):
-            number = _positive(value(header))
-            if number is None:
-                found.setdefault(None, []).append(header)
-                continue
-            if last is None or number > last * equal:
-                first = number
-            found.setdefault(first, []).append(header)
-            last = number
-        return _with_silent(found, lambda number: f"{number:g}{unit}")
-
-    return groups
-
-
-def _with_silent(found: dict[Any, list[Header]], text: Callable[[Any], str]) -> Groups:
-    """Groups in the order of their values; files that say nothing go with most of the others."""
-    silent = found.pop(None, [])
-    if not found:
-        return [("", silent)]
-    if silent:
-        found[max(sorted(found), key=lambda value: len(found[value]))] += silent
-    return [(text(value), found[value]) for value in sorted(found)]
-
-
-def _positive(number: float | None) -> float | None:
-    return number if number is not None and math.isfinite(number) and number > 0 else None
-
-
-def _by_direction(headers: Sequence[Header]) -> Groups:
-    """Groups of one orientation: each within the tolerance of another of its group."""
-    usable = [h for h in headers if not broken_direction(h.orientation)]
-    every = np.array([h.orientation for h in usable], dtype=np.float64).reshape(-1, 6)
-    groups: list[list[Header]] = []
-    open_ones = np.arange(len(usable))
-    while open_ones.size:
-        chosen = np.zeros(open_ones.size, dtype=bool)
-        edge = [int(open_ones[0])]
-        while edge:
-            near = _chord(every[open_ones], every[edge.pop()]) & ~chosen
-            chosen |= near
-            if not chosen.all():
-                edge += open_ones[near].tolist()
-        groups.append([usable[i] for i in open_ones[chosen].tolist()])
-        open_ones = open_ones[~chosen]
-    groups.sort(key=len, reverse=True)
-    silent = [h for h in headers if broken_direction(h.orientation)]
-    if not groups:
-        return [("", silent)]
-    groups[0] += silent
-    return [(_direction_name(own), own) for own in groups]
-
-
-def _chord(vectors: NDArray[np.float64], to: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether rows and columns lie within the tolerance of an orientation."""
-    chord = 2 * math.sin(math.radians(table("geometry")["direction"]["turn_deg"]) / 2)
-    apart = np.linalg.norm((vectors - to).reshape(-1, 2, 3), axis=2)
-    within: NDArray[np.bool_] = apart.max(axis=1) <= chord * (1 + 1e-9)
-    return within
-
-
-def _direction_name(headers: Sequence[Header]) -> str:
-    normal = _normal(headers)
-    if normal is None:
-        return ""
-    axis = int(np.abs(normal).argmax())
-    name = ("sagittal", "coronal", "axial")[axis]
-    straight = math.cos(math.radians(table("geometry")["split"]["straight_deg"]))
-    return name if abs(normal[axis]) > straight else f"oblique {name}"
-
-
-def _normal(headers: Sequence[Header]) -> NDArray[np.float64] | None:
-    for header in headers:
-        if header.orientation is not None and not broken_direction(header.orientation):
-            row, column = np.array(header.orientation[:3]), np.array(header.orientation[3:])
-            normal: NDArray[np.float64] = np.cross(row, column)
-            return normal
-    return None
-
-
-def _image_type(header: Header) -> tuple[str, ...] | None:
-    """Values 1 to 3; the fourth says what was derived in multi-frame objects only."""
-    values = header.image_type[: 3 if header.frame is None else 4]
-    return values or None
-
-
-def _size(header: Header) -> tuple[int, int] | None:
-    rows, columns = header.pixels.rows, header.pixels.columns
-    return None if rows is None or columns is None else (rows, columns)
-
-
-def _pixel(place: int) -> Callable[[Header], float | None]:
-    def value(header: Header) -> float | None:
-        spacing = header.pixel_spacing
-        return spacing[place] if spacing is not None and len(spacing) == 2 else None
-
-    return value
-
-
-def _corrections(header: Header) -> tuple[str, ...] | None:
-    if header.pet is None or not header.pet.corrected_image:
-        return None
-    return tuple(sorted(value.upper() for value in header.pet.corrected_image))
-
-
-def _units(header: Header) -> str | None:
-    return header.pet.units if header.pet is not None else None
-
-
-# ---- keys of time ------------------------------------------------------------------------------
-
-
-def _over_one_another(
-    value: Callable[[Header], Any], text: Callable[[Any], str] = str, *, mixed: bool = False
-) -> Callable[..., Groups]:
-    """Groups by value where they show the same places; what lies side by side stays together."""
-
-    def groups(headers: Sequence[Header]) -> Groups:
-        found = {}
-        for header in headers:
-            found.setdefault(value(header), []).append(header)
-        silent = found.pop(None, [])
-        if len(found) < 2 or _along(headers) is None:
-            return [("", list(headers))]
-        volumes = _laid([(text(key), found[key]) for key in sorted(found)], mixed=mixed)
-        max(volumes, key=lambda volume: len(volume[1]))[1].extend(silent)
-        return _if_volumes(volumes, headers)
-
-    return groups
-
-
-def _laid(groups: Groups, *, mixed: bool) -> Groups:
-    """Groups put together where one follows the other side by side, as steps of one scan do.
-
-    Where that gives volumes of unlike length, each group stays alone: steps of a first phase must
-    not be completed with a step of the next.
-    """
-    volumes: list[list[tuple[str, list[Header]]]] = [[groups[0]]]
-    for group in groups[1:]:
-        beside = [h for _, own in volumes[-1] for h in own]
-        if _overlap(group[1], beside, mixed=mixed):
-            volumes.append([group])
-        else:
-            volumes[-1].append(group)
-    joined = [
-        (_range([text for text, _ in volume]), [h for _, own in volume for h in own])
-        for volume in volumes
-    ]
-    sizes = [len(own) for _, own in joined]
-    alike = min(sizes) >= table("geometry")["split"]["alike"] * max(sizes)
-    return joined if alike or len(joined) == 1 else groups
-
-
-def _if_volumes(groups: Groups, headers: Sequence[Header]) -> Groups:
-    """The groups where at least one can be a volume; times of a single place are none."""
-    small = table("geometry")["size"]["min_slices"]
-    if max(len(own) for _, own in groups) < small:
-        return [("", list(headers))]
-    return groups
-
-
-def _overlap(a: Sequence[Header], b: Sequence[Header], *, mixed: bool) -> bool:
-    """Whether more of the smaller part's places than the limit are also in the other.
-
-    ``mixed``: places between those of the other count, as two times may be taken half a slice
-    apart.
-    """
-    limits = table("geometry")["split"]
-    first, second = sorted(((_along(a)), (_along(b))), key=lambda p: 0 if p is None else p.size)
-    if first is None or second is None:
-        return False
-    small, large = np.unique(first), np.unique(second)
-    near = same_place_mm(large)
-    if mixed and large.size > 1:
-        near = max(near, limits["between"] * float(np.median(np.diff(large))))
-    right = np.clip(np.searchsorted(large, small), 1, max(large.size - 1, 1))
-    gaps = np.abs(large[np.clip([right - 1, right], 0, large.size - 1)] - small)
-    return float((gaps.min(axis=0) <= near).mean()) > float(limits["overlap"])
-
-
-def _along(headers: Sequence[Header]) -> NDArray[np.float64] | None:
-    """Places of slices along their normal in mm; None where one does not say its place."""
-    normal = _normal(headers)
-    points = [h.position for h in headers]
-    if normal is None or any(
-        p is None or len(p) != 3 or not all(map(math.isfinite, p)) for p in points
-    ):
-        return None
-    along: NDArray[np.float64] = np.array(points, dtype=np.float64) @ normal
-    return along
-
-
-def _repeats(headers: Sequence[Header]) -> bool:
-    """Whether a place is there more than once."""
-    along = _along(headers)
-    return along is not None and _distinct(along) < along.size
-
-
-def _distinct(along: NDArray[np.float64]) -> int:
-    ordered = np.sort(along)
-    return int((np.diff(ordered) >= same_place_mm(ordered)).sum()) + 1
-
-
-def _by_frame_time(headers: Sequence[Header]) -> Groups:
-    """PET frames by time and duration, whatever the header calls the series."""
-    return _over_one_another(_frame_time, _seconds)(headers)
-
-
-def _by_blocks(headers: Sequence[Header]) -> Groups:
-    """Blocks of equal size in order of acquisition, each with every place once."""
-    whole: Groups = [("", list(headers))]
-    along = _along(headers)
-    if along is None or any(h.acquired_at is None for h in headers):
-        return whole
-    size = _distinct(along)
-    if size < table("geometry")["size"]["min_slices"] or len(headers) % size:
-        return whole
-    ordered = sorted(headers, key=lambda h: (str(h.acquired_at), h.identity))
-    blocks = [ordered[i : i + size] for i in range(0, len(ordered), size)]
-    times = [[h.acquired_at for h in block if h.acquired_at is not None] for block in blocks]
-    gaps = [
-        (min(after) - max(before)).total_seconds()
-        for before, after in zip(times, times[1:], strict=False)
-    ]
-    apart = min(gaps, default=0.0) > table("geometry")["split"]["gap_s"]
-    if not apart or any(_repeats(block) for block in blocks):
-        return whole
-    return [(f"{min(time):%H:%M:%S}", block) for time, block in zip(times, blocks, strict=True)]
-
-
-def _series_type(header: Header) -> str:
-    values = header.pet.series_type if header.pet is not None else ()
-    return values[0].upper() if values else ""
-
-
-def _moving_frame(header: Header) -> tuple[float, float] | None:
-    """Time and duration of a frame where the series says it is dynamic or gated."""
-    return _frame_time(header) if _series_type(header) in ("DYNAMIC", "GATED") else None
-
-
-def _gate(header: Header) -> float | None:
-    """Place in the breath or heartbeat, else the time slot, where a PET says it is gated."""
-    if _series_type(header) not in ("DYNAMIC", "GATED"):
-        return None
-    return header.trigger_ms if header.trigger_ms is not None else header.time_slot
-
-
-def _frame_time(header: Header) -> tuple[float, float] | None:
-    if header.pet is None:
-        return None
-    numbers = []
-    for text in (header.pet.frame_reference_ms, header.pet.frame_duration_ms):
-        try:
-            numbers.append(float(text or "nan"))
-        except ValueError:
-            return None
-    return (numbers[0], numbers[1]) if all(map(math.isfinite, numbers)) else None
-
-
-def _seconds(frame: tuple[float, float]) -> str:
-    return f"{frame[0] / 1000:g} s"
-
-
-# ---- words -------------------------------------------------------------------------------------
-
-_MOST_SAID = 4
-
-
-def _range(values: Sequence[str]) -> str:
-    return values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"
 
 
 def _told_apart(values: Sequence[str]) -> tuple[str, ...]:
@@ -479,39 +187,3 @@ def _told_apart(values: Sequence[str]) -> tuple[str, ...]:
 
 def _slices(n: int) -> str:
     return "1 slice" if n == 1 else f"{n} slices"
-
-
-def _joined(values: Iterable[Any]) -> str:
-    return "\\".join(str(value) for value in values)
-
-
-_KEYS: tuple[tuple[str, Callable[[Sequence[Header]], Groups]], ...] = (
-    ("object", _exact(lambda h: h.sop_class, lambda uid: kind_of(uid)[0])),
-    ("size", _exact(_size, lambda size: f"{size[0]}x{size[1]}")),
-    ("samples", _exact(lambda h: h.pixels.samples)),
-    ("pixel", _near(_pixel(0), " mm")),
-    ("pixel", _near(_pixel(1), " mm")),
-    ("direction", _by_direction),
-    ("frame", _exact(lambda h: h.frame_of_reference)),
-    ("image_type", _exact(_image_type, _joined)),
-    ("kernel", _exact(lambda h: h.kernel)),
-    ("field", _near(lambda h: h.reconstruction_mm, " mm")),
-    ("kvp", _near(lambda h: h.kvp, " kV")),
-    ("kev", _near(lambda h: h.kev, " keV")),
-    ("rescale", _exact(lambda h: h.rescale_type)),
-    ("units", _exact(_units)),
-    ("corrections", _exact(_corrections, _joined)),
-    ("temporal", _over_one_another(lambda h: h.temporal_position, mixed=True)),
-    ("temporal", _over_one_another(lambda h: h.temporal_index, mixed=True)),
-    (
-        "cardiac",
-        _over_one_another(lambda h: h.cardiac_phase_pct, lambda pct: f"{pct:g} %", mixed=True),
-    ),
-    ("acquisition", _over_one_another(lambda h: h.acquisition_number)),
-    ("reference", _over_one_another(_moving_frame, _seconds)),
-    ("gate", _over_one_another(_gate, mixed=True)),
-    ("stack", _exact(lambda h: h.stack_id)),
-)
-"""In the order in which they are tried."""
-
-_TIME_KEYS = ("temporal", "cardiac", "acquisition", "reference", "gate", "block")

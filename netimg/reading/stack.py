@@ -250,7 +250,9 @@ def _without_copies(
             names = headers[kept[-1]].name, headers[index].name
             z_mm, n = float(along[index]), len(headers)
             if float(np.ptp(along)) < near:
-                raise refusal(GEO_005, "times", series=series, z_mm=z_mm, n=n, a=names[0], b=names[1])
+                raise refusal(
+                    GEO_005, "times", series=series, z_mm=z_mm, n=n, a=names[0], b=names[1]
+                )
             raise refusal(GEO_005, z_mm=z_mm, a=names[0], b=names[1])
         dropped.append((index, kept[-1]))
     return kept, dropped

@@ -314,14 +314,15 @@ class _Reading:
     ) -> list[SetAside]:
         """Files of refused series, and second copies of slices."""
         used = {(str(i.path), i.member) for s in series for i in s.instances}
-        aside = []
+        aside: dict[tuple[str, str | None], SetAside] = {}
         for number, draft in parts.items():
             error = refused.get(number)
             code = "GEO-013" if error is None else str(error.code)
             text = sentence(code, slices=count(1, "slice")) if error is None else error.what
-            left = {h.file: h for h in draft.headers if _place(h) not in used}
-            aside += [_set_aside(header, code, text) for header in left.values()]
-        return aside
+            for header in draft.headers:
+                if _place(header) not in used:
+                    aside.setdefault(_place(header), _set_aside(header, code, text))
+        return list(aside.values())
 
 
 def _place(header: Header) -> tuple[str, str | None]:

@@ -1,7 +1,5 @@
 """One SeriesInstanceUID, several volumes: split by what differs, said by what, never mixed."""
 
-import random
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -123,7 +121,12 @@ def test_three_localizers_beside_120_slices_are_set_aside(tmp_path):
         common = {"ImageType": kind, "AcquisitionNumber": "9"}
         first = (-20.0 + 9 * k, -16.0, 30.0)
         more(
-            tmp_path, f"loc{k}", small(1), orientation=orientation, first_lps_mm=first, common=common
+            tmp_path,
+            f"loc{k}",
+            small(1),
+            orientation=orientation,
+            first_lps_mm=first,
+            common=common,
         )
     study = open_study(tmp_path)
     assert [s.grid.shape[0] for s in study.series] == [120]
@@ -138,9 +141,7 @@ def test_three_localizers_beside_120_slices_are_set_aside(tmp_path):
 def moving(folder, times, n=30, **bends):
     """A PET of several times at the same places; ``bends`` of one time by its index."""
     for t in range(times):
-        common = {
-            key: value(t) if callable(value) else value for key, value in bends.items()
-        }
+        common = {key: value(t) if callable(value) else value for key, value in bends.items()}
         more(folder, f"t{t:02d}", small(n) + 100 * (t + 1), make=pet_series, common=common)
 
 
@@ -263,7 +264,10 @@ def test_a_bolus_watched_at_one_place_is_no_volume(tmp_path):
 @pytest.mark.parametrize(
     ("bends", "says"),
     [
-        ({"orientation": (1, 0, 0, 0, 0, -1)}, ["slice direction axial", "slice direction coronal"]),
+        (
+            {"orientation": (1, 0, 0, 0, 0, -1)},
+            ["slice direction axial", "slice direction coronal"],
+        ),
         ({"spacing_mm": (3.0, 2.5, 2.5)}, ["pixel size 2 mm", "pixel size 2.5 mm"]),
         ({"frame": "other"}, None),
         (
@@ -347,7 +351,7 @@ def test_the_order_of_files_never_changes_the_parts(seed, tmp_path_factory):
         paths = sorted(folder.glob("*.dcm"))
     headers = headers_of(paths)
     straight = split(headers)
-    random.Random(seed).shuffle(headers)
+    headers = [headers[i] for i in np.random.default_rng(seed).permutation(len(headers))]
     turned = split(headers)
 
     def shape(found):
