@@ -154,7 +154,14 @@ def _instances_json(instances: Sequence[Instance]) -> Document:
         "sop_instance_uid": [i.sop_instance_uid for i in instances],
         "instance_number": [i.instance_number for i in instances],
         "z_index": [i.z_index for i in instances],
+        **present(frame_number=_frame_numbers(instances)),
     }
+
+
+def _frame_numbers(instances: Sequence[Instance]) -> list[int | None] | None:
+    """Frames within their files; None where every picture is a file of its own."""
+    numbers = [i.frame_number for i in instances]
+    return numbers if any(number is not None for number in numbers) else None
 
 
 def _suv_json(suv: SuvRecord) -> Document:
@@ -250,18 +257,19 @@ def _series(entry: Mapping[str, Any]) -> Series:
 
 def _instances(columns: Mapping[str, Sequence[Any]]) -> tuple[Instance, ...]:
     classes = columns["sop_class_uid"]
-    rows = zip(
-        columns["sop_instance_uid"], columns["instance_number"], columns["z_index"], strict=True
-    )
+    uids = columns["sop_instance_uid"]
+    frames = columns.get("frame_number", [None] * len(uids))
+    rows = zip(uids, columns["instance_number"], columns["z_index"], frames, strict=True)
     return tuple(
         Instance(
             path=Path(),
             sop_instance_uid=uid,
             sop_class_uid=classes[0],
             instance_number=number,
+            frame_number=frame,
             z_index=z,
         )
-        for uid, number, z in rows
+        for uid, number, z, frame in rows
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from netimg.reporting.dicom.sources import in_order
+
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
@@ -27,8 +29,7 @@ def hide(headers: Sequence[Dataset], study: Study, series: Series) -> None:
     study, series
         Of `privacy.without_identity`; ``series`` is the one the headers belong to.
     """
-    by_place = sorted(series.instances, key=lambda i: (i.z_index is None, i.z_index or 0))
-    for header, instance in zip(headers, by_place, strict=True):
+    for header, instance in zip(headers, in_order(series.instances), strict=True):
         header.PatientName = f"{study.patient.id}^"
         header.PatientID = study.patient.id
         header.StudyInstanceUID = study.uid

@@ -29,7 +29,12 @@ from netimg.finding import Scope
 from netimg.reporting.anatomy_json import SEGMENT_PREFIX
 from netimg.reporting.colours import Rgb, code_of, codes, label_rgb, lesion_rgb
 from netimg.reporting.dicom.pseudonyms import hide
-from netimg.reporting.dicom.sources import source_headers
+from netimg.reporting.dicom.sources import (
+    FrameReference,
+    name_frames,
+    source_headers,
+    tell_apart,
+)
 from netimg.reporting.places import anatomy_series
 
 if TYPE_CHECKING:
@@ -106,16 +111,17 @@ def seg_files(
         twin = next(s for s in hidden.study.series if s.number == series.number)
         hide(headers, hidden.study, twin)
         result, anatomy = hidden, hidden.anatomy or anatomy
+    frames = tell_apart(headers, series.instances)
     base = int(settings["reporting.dicom.series_base"])
     files: dict[str, Callable[[Path], object]] = {}
     liver_labels, liver_segments = _liver_and_lesions(anatomy, result)
     if liver_segments:
-        job = _Job(anatomy, headers, result.manifest, when, base + 1, "LIVER_LESIONS")
+        job = _Job(anatomy, headers, frames, result.manifest, when, base + 1, "LIVER_LESIONS")
         kind = _Overlapping if liver_segments[0].label == "Liver" else Segmentation
         files["dicom/seg_lesions.dcm"] = job.writer(kind, liver_labels, liver_segments)
     labels, segments = _structures(anatomy)
     if segments:
-        job = _Job(anatomy, headers, result.manifest, when, base + 2, "ANATOMY")
+        job = _Job(anatomy, headers, frames, result.manifest, when, base + 2, "ANATOMY")
         files["dicom/seg_anatomy.dcm"] = job.writer(Segmentation, labels, segments)
     return files
 
@@ -210,6 +216,7 @@ class _Job:
 
     anatomy: Anatomy
     headers: list[Dataset]
+    frames: dict[str, FrameReference]
     manifest: Manifest | None
     when: dt.datetime
     series_number: int
@@ -269,6 +276,7 @@ class _Job:
             setattr(seg, f"{part}Time", self.when.strftime("%H%M%S"))
         for tool in seg.get("ContributingEquipmentSequence", ()):
             tool.ContributionDateTime = self.when.strftime("%Y%m%d%H%M%S")
+        name_frames(seg, self.frames)
         _steady_dimension_uid(seg, uid("dimensions"))
         return seg
 
