@@ -172,7 +172,8 @@ class Anatomy:
         components; in a label map with several labels each label is one lesion. Components below
         `MIN_LESION_ML` are counted as ignored. What a person or a file gave is accepted, what a
         model found is proposed. Numbers follow volume (largest first), then z, y, x of the centroid
-        in LPS, rounded to 0.1 mm. Lesion voxels count as liver. ``liver`` may be None where only
+        in LPS, rounded to 0.1 mm. A label with a tracking UID that is one lesion keeps it. Lesion
+        voxels count as liver. ``liver`` may be None where only
         lesions were drawn, ``lesions`` None where nobody looked for them.
         """
         if liver is None and lesions is None:
@@ -192,7 +193,9 @@ class Anatomy:
                 msg = "liver and lesions lie on different grids"
                 raise ValueError(msg)
             parts, ignored = _numbered(lesions)
-            numbered = _lesions(parts, grid, lesion_probability, _status_of(origins.get("lesions")))
+            status = _status_of(origins.get("lesions"))
+            known = _tracked(lesions, parts)
+            numbered = _lesions(parts, grid, lesion_probability, status, known)
             whole = whole | (parts > 0)
         return cls(
             liver=Mask(voxels=whole, grid=grid),
@@ -261,10 +264,27 @@ def _status_of(origin: Origin | None) -> LesionStatus:
     return LesionStatus.ACCEPTED if given else LesionStatus.PROPOSED
 
 
+def _tracked(lesions: Mask | LabelMap, numbers: LabelZYX) -> dict[int, str]:
+    """Tracking UIDs by lesion number, of labels that are one lesion; each UID once."""
+    known: dict[int, str] = {}
+    if isinstance(lesions, Mask):
+        return known
+    for label, uid in lesions.tracking_uids.items():
+        own = np.flatnonzero(np.bincount(numbers[lesions.labels == label], minlength=1))
+        own = own[own > 0]
+        if len(own) == 1 and uid not in known.values():
+            known[int(own[0])] = uid
+    return known
+
+
 def _lesions(
-    labels: LabelZYX, grid: Grid, probability: Volume | None, status: LesionStatus
+    labels: LabelZYX,
+    grid: Grid,
+    probability: Volume | None,
+    status: LesionStatus,
+    known: Mapping[int, str],
 ) -> tuple[Lesion, ...]:
-    """Lesion nouns of a numbered label map, with content-derived tracking UIDs."""
+    """Lesion nouns of a numbered label map; tracking UIDs from the content where none is known."""
     count = int(labels.max()) if labels.size else 0
     flat = np.flatnonzero(labels)
     owner = labels.ravel()[flat]
@@ -277,7 +297,7 @@ def _lesions(
         lesions.append(
             Lesion(
                 number=number,
-                tracking_uid=f"2.25.{uid.int}",
+                tracking_uid=known.get(number, f"2.25.{uid.int}"),
                 status=status,
                 confidence=means.get(number),
             )

@@ -97,16 +97,20 @@ class LabelMap:
     """Whole-number labels ``[z, y, x]`` (uint16, 0 = background) on a `Grid`.
 
     ``names`` says what each label is; labels that occur without a name are allowed.
+    ``tracking_uids`` holds the identity of labels whose file gives them one.
     """
 
     labels: LabelZYX
     grid: Grid
     names: Mapping[int, str] = field(default_factory=dict)
+    tracking_uids: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", _frozen(self.labels, np.uint16, self.grid))
         ordered = dict(sorted(self.names.items()))
         object.__setattr__(self, "names", MappingProxyType(ordered))
+        tracked = dict(sorted(self.tracking_uids.items()))
+        object.__setattr__(self, "tracking_uids", MappingProxyType(tracked))
 
     def __repr__(self) -> str:
         """One line: size and names."""
@@ -114,7 +118,8 @@ class LabelMap:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle through the constructor's arguments (a mapping proxy does not pickle)."""
-        return (_label_map, (np.asarray(self.labels), self.grid, dict(self.names)))
+        names, tracked = dict(self.names), dict(self.tracking_uids)
+        return (_label_map, (np.asarray(self.labels), self.grid, names, tracked))
 
     def mask(self, label: int) -> Mask:
         """Voxels that carry ``label``."""
@@ -133,8 +138,10 @@ class LabelMap:
         return same_grid and bool(np.array_equal(self.labels, other.labels))
 
 
-def _label_map(labels: LabelZYX, grid: Grid, names: dict[int, str]) -> LabelMap:
-    return LabelMap(labels=labels, grid=grid, names=names)
+def _label_map(
+    labels: LabelZYX, grid: Grid, names: dict[int, str], tracking_uids: dict[int, str]
+) -> LabelMap:
+    return LabelMap(labels=labels, grid=grid, names=names, tracking_uids=tracking_uids)
 
 
 def _frozen(values: object, dtype: type[np.generic], grid: Grid) -> np.ndarray[Any, Any]:

@@ -21,7 +21,7 @@ class GivenMasks:
 
     liver_mask: Annotated[
         str | None,
-        option(_MASKS, "--liver-mask", "SEG, RTSTRUCT or NIfTI.", metavar="FILE[:LABEL]"),
+        option(_MASKS, "--liver-mask", "SEG, RTSTRUCT, NIfTI or NRRD.", metavar="FILE[:LABEL]"),
     ] = None
     lesion_mask: Annotated[
         list[str] | None,
@@ -84,8 +84,6 @@ class GivenMasks:
             yield what, "Add --mask FILE, or leave --label-map out."
         if self.mask and self.liver_mask:
             yield "--mask and --liver-mask both give the liver.", one
-        if self.mask and self.segments_mask:
-            yield "--mask and --segments-mask both give the segments.", one
 
 
 def _whole(option_: str, text: str | None) -> MaskFile | None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from netimg.errors import MSK_001, MaskError
+from netimg.errors import MSK_001, USE_002, MaskError, UsageError
+from netimg.volume import LabelMap, Mask
 
 if TYPE_CHECKING:
-    from netimg.anatomy import Anatomy, Origin
+    from netimg.anatomy import Anatomy
+    from netimg.flag import Flag
     from netimg.geometry import Grid
     from netimg.pipeline.request import MaskFile, Masks
+    from netimg.reading.masks import Given
     from netimg.settings import Settings
-    from netimg.study import SegContext, Series, Study
-    from netimg.volume import LabelMap, Mask
+    from netimg.study import Series, Study
 
 
 def given_anatomy(study: Study, masks: Masks, *, settings: Settings) -> Anatomy:
@@ -22,7 +24,7 @@ def given_anatomy(study: Study, masks: Masks, *, settings: Settings) -> Anatomy:
     refusals: list[MaskError] = []
     for series in places:
         try:
-            return _anatomy_on(series, masks, study.context(), settings)
+            return _anatomy_on(series, masks, study, settings)
         except MaskError as error:
             if not error.code.id.startswith(("MSK-001", "MSK-002", "MSK-014", "MSK-008")):
                 raise
@@ -34,53 +36,80 @@ def given_anatomy(study: Study, masks: Masks, *, settings: Settings) -> Anatomy:
     )
 
 
-def _anatomy_on(series: Series, masks: Masks, context: SegContext, settings: Settings) -> Anatomy:
+def _anatomy_on(series: Series, masks: Masks, study: Study, settings: Settings) -> Anatomy:
+    from dataclasses import replace
+
     from netimg.anatomy import Origin
-    from netimg.reading.masks import read_label_map, read_mask
+    from netimg.reading.masks import read_given, read_given_labels
     from netimg.segmentation.given import anatomy_from_masks, join_lesions
 
     grid: Grid = series.grid
-    frame = series.frame_of_reference_uid
+    place: dict[str, Any] = {
+        "frame_of_reference_uid": series.frame_of_reference_uid,
+        "series_uids": _series_uids(study),
+        "settings": settings,
+    }
     origins: dict[str, Origin] = {}
+    flags: list[Flag] = []
 
-    def note(part: str, source: MaskFile) -> None:
+    def taken(part: str, source: MaskFile, found: Given) -> Mask | LabelMap:
         digest = hashlib.sha256(source.path.read_bytes()).hexdigest()
         detail = source.label or ""
         name = source.path.name
         origins[part] = Origin(kind="file", name=name, sha256=digest, detail=detail)
+        flags.extend(found.flags)
+        return found.mask
 
-    def mask(source: MaskFile, part: str) -> Mask | LabelMap:
-        found = read_mask(
-            source.path, grid, want=part, label=source.label, frame_of_reference_uid=frame
-        )
-        note("lesions" if part == "lesion" else part, source)
-        return found
+    def mask(source: MaskFile, want: str) -> Mask | LabelMap:
+        found = read_given(source.path, grid, want=want, label=source.label, **place)
+        return taken("lesions" if want == "lesion" else want, source, found)
 
-    labels = None
-    if masks.labels is not None:
-        labels = read_label_map(masks.labels.path, grid, masks.legend)
-        note("labels", masks.labels)
-    segments = None
-    if masks.segments is not None:
-        segments = read_label_map(masks.segments.path, grid, "netimg")
-        note("segments", masks.segments)
-    return anatomy_from_masks(
+    def labels(part: str, source: MaskFile | None, legend: str) -> LabelMap | None:
+        if source is None:
+            return None
+        found = taken(part, source, read_given_labels(source.path, grid, legend, **place))
+        return found if isinstance(found, LabelMap) else None
+
+    whole = labels("labels", masks.labels, masks.legend)
+    segments = labels("segments", masks.segments, "netimg")
+    if whole is not None and segments is not None:
+        _check_segments_once(whole)
+    anatomy = anatomy_from_masks(
         grid,
         liver=_as_mask(mask(masks.liver, "liver")) if masks.liver else None,
         lesions=join_lesions([mask(source, "lesion") for source in masks.lesions]),
         segments=segments,
-        labels=labels,
+        labels=whole,
         no_lesions=masks.no_lesions,
         origins=origins,
-        context=context,
+        context=study.context(),
         settings=settings,
     )
+    return replace(anatomy, flags=(*dict.fromkeys(flags), *anatomy.flags))
+
+
+def _series_uids(study: Study) -> frozenset[str]:
+    """Series that are in the input, used or set aside."""
+    aside = {file.series_uid for file in study.set_aside if file.series_uid}
+    return frozenset(aside | {series.uid for series in study.series})
+
+
+def _check_segments_once(labels: LabelMap) -> None:
+    """Refuse segments in two files: which of them are meant is not said."""
+    from netimg.segmentation.given import SEGMENTS
+
+    there = [code for code in labels.present() if code in SEGMENTS]
+    if there:
+        raise UsageError(
+            USE_002,
+            what="--mask and --segments-mask both give the segments "
+            f"({', '.join(labels.names[code] for code in there)}).",
+            todo="Leave --segments-mask out, or give the liver alone with --liver-mask.",
+        )
 
 
 def _as_mask(found: Mask | LabelMap) -> Mask:
     """Return one structure as a mask, whatever form the reader gave it."""
-    from netimg.volume import Mask
-
     if isinstance(found, Mask):
         return found
     return Mask(voxels=found.labels > 0, grid=found.grid)

@@ -141,6 +141,7 @@ def join_lesions(parts: Sequence[Mask | LabelMap]) -> Mask | LabelMap | None:
     if len(parts) < 2:
         return parts[0] if parts else None
     joined = np.zeros(parts[0].grid.shape, dtype=np.uint16)
+    tracked: dict[int, str] = {}
     for part in parts:
         own = _apart(part)
         twice = float(np.count_nonzero((joined > 0) & (own > 0))) * part.grid.voxel_ml
@@ -150,8 +151,19 @@ def join_lesions(parts: Sequence[Mask | LabelMap]) -> Mask | LabelMap | None:
                 what=f"two lesions overlap in {twice:.2f} mL.",
                 todo="Give each lesion once with --lesion-mask.",
             )
-        joined = np.where(own > 0, own + joined.max(), joined).astype(np.uint16)
-    return LabelMap(labels=joined, grid=parts[0].grid)
+        before = int(joined.max())
+        tracked |= {before + number: uid for number, uid in _known(part, own).items()}
+        joined = np.where(own > 0, own + before, joined).astype(np.uint16)
+    return LabelMap(labels=joined, grid=parts[0].grid, tracking_uids=tracked)
+
+
+def _known(part: Mask | LabelMap, own: LabelZYX) -> dict[int, str]:
+    """Tracking UIDs of one file by the numbers its lesions have apart."""
+    if isinstance(part, Mask) or not part.tracking_uids:
+        return {}
+    if len(part.present()) > 1:
+        return dict(part.tracking_uids)
+    return {1: next(iter(part.tracking_uids.values()))} if int(own.max()) == 1 else {}
 
 
 def _apart(part: Mask | LabelMap) -> LabelZYX:

@@ -73,7 +73,6 @@ def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "x", "-o", "y", "--mask", "m"], "--label-map"),
         (["run", "x", "-o", "y", "--label-map", "netimg"], "there is no --mask"),
         (["run", "x", "-o", "y", *LABELS, "m:99"], "Leave :99 out"),
-        (["run", "x", "-o", "y", *LABELS, "m", "--segments-mask", "s"], "USE-002"),
         (["run", "x", "-o", "y", "--segments-mask", "s:V"], "Leave :V out"),
         (["run", "x", "-o", "y", "--tracer", "xx"], "dotatate_ga68, dotatoc_ga68"),
         (["run", "x", "-o", "y", "--weight-kg", "-5"], "above 0"),

@@ -1,9 +1,10 @@
-"""Which structure of a mask file is meant, and the file onto the grid."""
+"""The mask file of a person or another tool, onto a grid: kind by content, structure by name."""
 
 from __future__ import annotations
 
-import re
-import tomllib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,57 +13,71 @@ import numpy as np
 from netimg.anatomy import LABEL_NAMES
 from netimg.errors import (
     IDX_002,
+    IDX_003,
     IDX_004,
     IDX_010,
+    MSK_001,
     MSK_002,
-    MSK_003,
     MSK_004,
     MSK_006,
-    USE_001,
     InputError,
-    UsageError,
 )
 from netimg.reading.attributes import Attributes
 from netimg.reading.index import kind_of
-from netimg.reading.masks.nifti import nifti_labels, nifti_on_own_grid, read_nifti
+from netimg.reading.masks.bounded import GZIP_MAGIC, read_exactly, unpacked
+from netimg.reading.masks.choose import LESION, LIVER, choose, code_of, not_there
+from netimg.reading.masks.labels import Labels
+from netimg.reading.masks.legend import coded, read_legend
+from netimg.reading.masks.nifti import is_nifti, read_nifti
+from netimg.reading.masks.nrrd import MAGIC, read_nrrd
 from netimg.reading.masks.rtstruct import read_rtstruct
 from netimg.reading.masks.seg import read_seg
-from netimg.reading.problems import refusal
+from netimg.reading.problems import doubt, refusal
 from netimg.reading.scan import scan
 from netimg.reading.tables import table
-from netimg.reading.tracer import plain
 from netimg.reading.walk import Found, content
 from netimg.settings import Settings
 from netimg.volume import LabelMap, Mask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from netimg.arrays import LabelZYX
+    from netimg.flag import Flag
     from netimg.geometry import Grid
-    from netimg.reading.masks.part import Part
+    from netimg.reading.masks.part import Part, Structure
 
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"
+LABELMAP = "1.2.840.10008.5.1.4.1.1.66.7"
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 
-_NIFTI = (".nii", ".nii.gz")
+_HEAD = 540
 
 
-def read_mask(
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Given:
+    """A mask as its file gave it, and what is to be said about it."""
+
+    mask: Mask | LabelMap
+    flags: tuple[Flag, ...] = ()
+
+
+def read_given(
     path: str | Path,
     grid: Grid,
     *,
-    want: str = "liver",
+    want: str = LIVER,
     label: str | None = None,
     frame_of_reference_uid: str | None = None,
+    series_uids: Collection[str] | None = None,
     settings: Settings | None = None,
-) -> Mask | LabelMap:
-    """A person's mask on a grid.
+) -> Given:
+    """A person's mask on a grid, with its doubts.
 
     Parameters
     ----------
     path
-        DICOM SEG (BINARY), RT Structure Set, or NIfTI.
+        DICOM SEG (BINARY, FRACTIONAL, LABELMAP), RT Structure Set, NIfTI or NRRD, told by content.
     grid
         Where it must lie: the CT's, or the PET's where there is no CT with a liver.
     want
@@ -71,12 +86,16 @@ def read_mask(
         Segment, ROI or label by name or number, where a person named one.
     frame_of_reference_uid
         Of the series; a DICOM mask that names another one is refused.
+    series_uids
+        Of the study; a DICOM mask that was drawn on none of them is doubted (MSK-012). None: not
+        asked.
 
     Returns
     -------
-    Mask or LabelMap
-        Lesions in several segments, ROIs or labels come as a LabelMap, one label each, names as in
-        the file. An empty lesion mask is an empty Mask.
+    Given
+        Lesions in several segments, ROIs or labels come as a LabelMap, one label each, names and
+        tracking UIDs as in the file, and so does one lesion with a tracking UID. An empty lesion
+        mask is an empty Mask.
 
     Raises
     ------
@@ -84,102 +103,161 @@ def read_mask(
         MSK- codes: off the grid, not there or one of several without a name (MSK-003), empty
         liver, overlapping lesions, unusable contours.
     InputError
-        IDX-002, IDX-003, IDX-004, IDX-010 where the file is no mask.
+        IDX-002, IDX-003, IDX-004, IDX-006, IDX-010 where the file is no mask; IDX-021, PIX- codes
+        where its pixels cannot be read.
     """
-    parts = _parts(Path(path), grid, frame_of_reference_uid, settings or Settings.shipped())
-    taken = _taken(parts, want=want, label=label, name=Path(path).name)
-    if want == "lesion" and len(taken) > 1:
-        return _one_label_each(taken, grid)
-    whole = np.zeros(grid.shape, dtype=np.bool_)
-    for part in taken:
-        whole[part.box] |= part.voxels
-    if want != "lesion" and not whole.any():
-        raise refusal(MSK_004, where=Path(path).name, what=want)
-    return Mask(voxels=whole, grid=grid)
+    path, settings = Path(path), settings or Settings.shipped()
+    with _opened(path, grid, series_uids, settings) as file:
+        taken = choose(file.structures, want=want, label=label, file=path.name)
+        parts = file.drawn(taken, frame_of_reference_uid)
+    flags = [*file.flags, *_unexplained(taken, want, label), *_about(parts, path.name, grid)]
+    touches = tuple(table("masks")[want]["touches"]) if want in (LIVER, LESION) else ()
+    named = want == LESION and (len(parts) > 1 or any(s.tracking_uid for s in taken))
+    mask: Mask | LabelMap
+    if named:
+        mask = _one_label_each(taken, parts, grid)
+    else:
+        whole = np.zeros(grid.shape, dtype=np.bool_)
+        for part in parts:
+            whole[part.box] |= part.voxels
+        if want != LESION and not whole.any():
+            raise refusal(MSK_004, where=path.name, what=want)
+        mask = Mask(voxels=whole, grid=grid)
+    return Given(mask=mask, flags=_touching(flags, touches))
 
 
-def read_label_map(
-    path: str | Path, grid: Grid, legend: str, *, settings: Settings | None = None
-) -> LabelMap:
-    """A multilabel mask of another tool, in netimg's label codes.
+def read_mask(
+    path: str | Path,
+    grid: Grid,
+    *,
+    want: str = LIVER,
+    label: str | None = None,
+    frame_of_reference_uid: str | None = None,
+    settings: Settings | None = None,
+) -> Mask | LabelMap:
+    """A person's mask on a grid, without its doubts; see `read_given`."""
+    return read_given(
+        path,
+        grid,
+        want=want,
+        label=label,
+        frame_of_reference_uid=frame_of_reference_uid,
+        settings=settings,
+    ).mask
 
-    A SEG or RTSTRUCT is read by the names of its structures (``Segment IV``, ``Spleen``), which
-    must be those of `netimg.anatomy.LABEL_NAMES`; the legend is then ``netimg``.
+
+def read_given_labels(
+    path: str | Path,
+    grid: Grid,
+    legend: str,
+    *,
+    frame_of_reference_uid: str | None = None,
+    series_uids: Collection[str] | None = None,
+    settings: Settings | None = None,
+) -> Given:
+    """A multilabel mask of another tool, in netimg's label codes, with its doubts.
+
+    A SEG, an RTSTRUCT or a segmentation of 3D Slicer is read by the names and codes of its
+    structures (``Segment IV``, ``Spleen``), which must be those of `netimg.anatomy.LABEL_NAMES`;
+    the legend is then ``netimg``.
 
     Parameters
     ----------
     legend
         ``netimg``, ``totalsegmentator-v2``, or a TOML file of ``label = code or name`` pairs
-        (codes and names of `netimg.anatomy.LABEL_NAMES`). Labels without an entry are left out.
+        (codes and names of `netimg.anatomy.LABEL_NAMES`). Labels without an entry are left out
+        and said (MSK-010).
 
     Raises
     ------
     MaskError
-        As `read_mask`.
+        As `read_given`.
     UsageError
         USE-001 for an unknown legend, name or code.
     """
     path, settings = Path(path), settings or Settings.shipped()
-    _check_file(path)
-    if path.name.lower().endswith(_NIFTI):
-        coded = _coded(nifti_labels(path, grid, settings), legend)
-    else:
-        _legend(legend, 0)
-        coded = _by_name(_parts(path, grid, None, settings), grid, path.name)
-    if not coded.any():
+    with _opened(path, grid, series_uids, settings) as file:
+        flags = list(file.flags)
+        if file.labels is not None and not file.labels.named:
+            labels, left_out = coded(file.labels.on(grid), legend)
+            unknown = {str(number): count for number, count in left_out.items()}
+        else:
+            read_legend(legend, 0)
+            known = [s for s in file.structures if code_of(s) is not None]
+            if not known:
+                raise not_there(file.structures, "structure with a known name", path.name)
+            parts = file.drawn(known, frame_of_reference_uid)
+            labels = _by_code(known, parts, grid)
+            flags += _about(parts, path.name, grid)
+            unknown = {str(s): 0 for s in file.structures if code_of(s) is None}
+    if not labels.any():
         raise refusal(MSK_004, where=path.name, what="label")
-    found = np.flatnonzero(np.bincount(coded.ravel()))
-    names = {int(code): LABEL_NAMES[int(code)] for code in found if code}
-    return LabelMap(labels=coded, grid=grid, names=names)
+    if unknown:
+        flags.append(_left_out(unknown, grid))
+    found = LabelMap(labels=labels, grid=grid)
+    names = {code: LABEL_NAMES[code] for code in found.present()}
+    touches = tuple(table("masks")["label"]["touches"])
+    return Given(
+        mask=LabelMap(labels=labels, grid=grid, names=names), flags=_touching(flags, touches)
+    )
 
 
-def _coded(labels: LabelZYX, legend: str) -> LabelZYX:
-    """Labels of a file in netimg's codes; what the legend does not name is left out."""
-    largest = int(labels.max(initial=0))
-    lookup = np.zeros(largest + 1, dtype=np.uint16)
-    for label, code in _legend(legend, largest).items():
-        if 0 < label <= largest:
-            lookup[label] = code
-    coded: LabelZYX = lookup[labels]
-    return coded
-
-
-def _by_name(parts: Sequence[Part], grid: Grid, name: str) -> LabelZYX:
-    """Structures coded by their names; small ones over large ones, as a segment over the liver."""
-    codes = {plain(text): code for code, text in LABEL_NAMES.items()}
-    known = [(part, codes[plain(part.name)]) for part in parts if plain(part.name) in codes]
-    if not known:
-        raise _not_there(parts, "structure with a known name", name)
-    labels: LabelZYX = np.zeros(grid.shape, dtype=np.uint16)
-    for part, code in sorted(known, key=lambda item: -int(item[0].voxels.sum())):
-        labels[part.box][part.voxels] = code
-    return labels
+def read_label_map(
+    path: str | Path, grid: Grid, legend: str, *, settings: Settings | None = None
+) -> LabelMap:
+    """A multilabel mask in netimg's label codes, without its doubts; see `read_given_labels`."""
+    found = read_given_labels(path, grid, legend, settings=settings).mask
+    assert isinstance(found, LabelMap)  # noqa: S101  # what it says
+    return found
 
 
 def read_mask_file(path: str | Path, *, settings: Settings | None = None) -> LabelMap:
-    """A NIfTI mask on its own grid, turned to the axes nearest to z, y, x.
+    """A NIfTI or NRRD mask on its own grid, turned to the axes nearest to z, y, x.
 
     Raises
     ------
     MaskError
         MSK-009, MSK-011, MSK-015.
     InputError
-        IDX-002, IDX-003, IDX-010 where the file is no NIfTI mask.
+        IDX-002, IDX-003, IDX-010 where the file is neither.
     """
-    path = Path(path)
-    _check_file(path)
-    if not path.name.lower().endswith(_NIFTI):
-        raise refusal(IDX_010, "no_nifti", file=path.name)
-    labels, grid = nifti_on_own_grid(path, settings or Settings.shipped())
-    return LabelMap(labels=labels, grid=grid)
+    path, settings = Path(path), settings or Settings.shipped()
+    found = _lattice(path, settings)
+    if found is None:
+        raise refusal(IDX_010, "no_lattice", file=path.name)
+    labels, grid = found.on_own_grid()
+    names = {one.number: one.name for one in found.named if one.name}
+    return LabelMap(labels=labels, grid=grid, names=names)
 
 
-def _parts(path: Path, grid: Grid, frame_uid: str | None, settings: Settings) -> list[Part]:
-    _check_file(path)
-    if path.name.lower().endswith(_NIFTI):
-        return read_nifti(path, grid, settings)
-    file = Found(path.name, path, None, path.stat().st_size)
-    with content(file, settings) as data:
+@dataclass(frozen=True, slots=True, eq=False)
+class _File:
+    """An open mask file on a grid: its structures, its labels where it is a lattice, doubts."""
+
+    name: str
+    structures: list[Structure]
+    flags: tuple[Flag, ...] = ()
+    labels: Labels | None = None
+    frame_uids: frozenset[str] = frozenset()
+
+    def drawn(self, taken: Sequence[Structure], frame_uid: str | None) -> list[Part]:
+        """Voxels of structures; refuses one that was drawn in another coordinate system."""
+        for structure in taken:
+            named = {structure.frame_uid} if structure.frame_uid else self.frame_uids
+            if frame_uid is not None and named and frame_uid not in named:
+                raise refusal(MSK_002, where=self.name, uid=min(named))
+        return [structure.draw() for structure in taken]
+
+
+@contextmanager
+def _opened(
+    path: Path, grid: Grid, series_uids: Collection[str] | None, settings: Settings
+) -> Iterator[_File]:
+    lattice = _lattice(path, settings)
+    if lattice is not None:
+        yield _File(path.name, lattice.structures(grid), labels=lattice)
+        return
+    with content(Found(path.name, path, None, path.stat().st_size), settings) as data:
         try:
             a = Attributes(scan(data, name=path.name, settings=settings), path.name)
         except InputError as error:
@@ -187,78 +265,94 @@ def _parts(path: Path, grid: Grid, frame_uid: str | None, settings: Settings) ->
                 raise
             raise refusal(IDX_004, "mask", file=path.name) from error
         sop_class = a.uid(0x00080016) or ""
-        if sop_class not in (SEG, RTSTRUCT):
+        if sop_class not in (SEG, LABELMAP, RTSTRUCT):
             raise refusal(IDX_010, "no_mask", file=path.name, kind=kind_of(sop_class)[0])
-        _check_frame(a, frame_uid, sop_class)
-        return read_seg(a, grid) if sop_class == SEG else read_rtstruct(a, grid, settings)
+        contours = sop_class == RTSTRUCT
+        structures = read_rtstruct(a, grid, settings) if contours else read_seg(a, grid, settings)
+        frame_uid = None if contours else a.uid(0x00200052)
+        yield _File(
+            path.name,
+            structures,
+            tuple(_source_doubts(a, series_uids)),
+            frame_uids=frozenset((frame_uid,) if frame_uid else ()),
+        )
 
 
-def _check_file(path: Path) -> None:
+def _lattice(path: Path, settings: Settings) -> Labels | None:
+    """Labels of a NIfTI or NRRD file; None where it is neither."""
     if not path.is_file():
         variant = "folder_mask" if path.exists() else "mask"
         raise refusal(IDX_002, variant, path=path.name, where=str(path))
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            if head.startswith(GZIP_MAGIC):
+                file.seek(0)
+                head = bytes(read_exactly(unpacked(file, "gzip"), 348, file=path.name))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise refusal(IDX_003, file=path.name, reason=reason) from error
+    if is_nifti(head):
+        return read_nifti(path, settings)
+    return read_nrrd(path, settings) if head.startswith(MAGIC) else None
 
 
-def _check_frame(a: Attributes, wanted: str | None, sop_class: str) -> None:
-    """Refuse a mask that names another coordinate system."""
-    stated = {a.uid(0x00200052)}
-    if sop_class == RTSTRUCT:
-        stated = {item.uid(0x30060024) for item in a.items(0x30060020) or ()}
-    named = {uid for uid in stated if uid}
-    if wanted is not None and named and wanted not in named:
-        raise refusal(MSK_002, where=a.name, uid=min(named))
+def _source_doubts(a: Attributes, series_uids: Collection[str] | None) -> Iterator[Flag]:
+    """Doubt of a mask that was drawn on series that are not here."""
+    if series_uids is None:
+        return
+    named = {item.uid(0x0020000E) for item in a.items(0x00081115) or ()}
+    for frame in a.items(0x30060010) or ():
+        for study in frame.items(0x30060012) or ():
+            named |= {series.uid(0x0020000E) for series in study.items(0x30060014) or ()}
+    sources = sorted(uid for uid in named if uid)
+    if sources and not set(sources) & set(series_uids):
+        yield doubt("MSK-012", file=a.name, uid=sources[0])
 
 
-def _taken(parts: Sequence[Part], *, want: str, label: str | None, name: str) -> list[Part]:
-    """Parts that are meant: by the label a person gave, else by code, else by words."""
-    if label is not None:
-        return _labelled(parts, label, name)
-    if len(parts) <= 1:
-        return list(parts)
-    if all(not part.name for part in parts):
-        if want != "lesion":
-            raise refusal(MSK_003, "several", where=name, asked=want, present=_present(parts))
-        return list(parts)
-    rows = table("masks")
-    if want not in ("liver", "lesion"):
-        fits = [part for part in parts if want.casefold() in plain(part.name)]
-    else:
-        fits = [part for part in parts if part.code in rows[want]["codes"]]
-        fits = fits or [part for part in parts if _says(part, want)]
-    if not fits:
-        raise _not_there(parts, want, name)
-    return fits
+def _unexplained(taken: Sequence[Structure], want: str, label: str | None) -> Iterator[Flag]:
+    """Doubt of a liver that is the union of numbers without names."""
+    if want == LIVER and label is None and len(taken) > 1 and not any(s.name for s in taken):
+        numbers = ", ".join(str(s.number) for s in taken)
+        yield doubt("MSK-010", labels=f"Labels {numbers} are", taken=want)
 
 
-def _says(part: Part, want: str) -> bool:
-    """Whether a name means it; "liver lesion" means a lesion."""
-    rows = table("masks")
-    words = {re.sub(r"\d+$", "", word) for word in plain(part.name).split()}
-    lesion = bool(words & set(rows["lesion"]["words"]))
-    return lesion if want == "lesion" else not lesion and bool(words & set(rows[want]["words"]))
+def _left_out(unknown: dict[str, int], grid: Grid) -> Flag:
+    """Doubt of labels that the legend does not name."""
+    names = list(unknown)
+    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    which = f"Label {shown} is" if len(names) == 1 else f"Labels {shown} are"
+    ml = sum(unknown.values()) * grid.voxel_ml
+    taken = f"nothing ({ml:.1f} mL)" if ml else "nothing"
+    return doubt("MSK-010", labels=which, taken=taken)
 
 
-def _labelled(parts: Sequence[Part], label: str, name: str) -> list[Part]:
-    asked = label.strip().casefold()
-    for fits in (
-        [p for p in parts if asked == str(p.number)],
-        [p for p in parts if asked == p.name.strip().casefold()],
-        [p for p in parts if asked in p.name.casefold()],
-    ):
-        if len(fits) == 1:
-            return fits
-    raise _not_there(parts, label, name)
+def _about(parts: Sequence[Part], name: str, grid: Grid) -> Iterator[Flag]:
+    """Doubts of parts; refuses a mask that lies wholly off the grid."""
+    outside = sum(part.outside for part in parts)
+    if outside and not any(part.count for part in parts):
+        raise refusal(MSK_001, "outside", where=name, volume_ml=outside * grid.voxel_ml)
+    if outside:
+        volume_ml = outside * grid.voxel_ml
+        yield doubt("MSK-001/cut", volume_ml=volume_ml, measured=volume_ml)
+    for part in parts:
+        yield from part.flags
 
 
-def _not_there(parts: Sequence[Part], asked: str, name: str) -> Exception:
-    return refusal(MSK_003, where=name, asked=asked, present=_present(parts))
+def _touching(flags: Sequence[Flag], touches: tuple[str, ...]) -> tuple[Flag, ...]:
+    """Each doubt once, with the findings it bears on."""
+    return tuple(dict.fromkeys(replace(flag, touches=touches) for flag in flags))
 
 
-def _present(parts: Sequence[Part]) -> str:
-    return ", ".join(map(str, parts)) or "nothing"
+def _by_code(known: Sequence[Structure], parts: Sequence[Part], grid: Grid) -> LabelZYX:
+    """Structures by their codes; small ones over large ones, as a segment over the liver."""
+    labels: LabelZYX = np.zeros(grid.shape, dtype=np.uint16)
+    for structure, part in sorted(zip(known, parts, strict=True), key=lambda pair: -pair[1].count):
+        labels[part.box][part.voxels] = code_of(structure) or 0
+    return labels
 
 
-def _one_label_each(parts: Sequence[Part], grid: Grid) -> LabelMap:
+def _one_label_each(taken: Sequence[Structure], parts: Sequence[Part], grid: Grid) -> LabelMap:
     """Lesions numbered as in the file; two that share voxels are refused."""
     labels: LabelZYX = np.zeros(grid.shape, dtype=np.uint16)
     shared = 0
@@ -268,41 +362,9 @@ def _one_label_each(parts: Sequence[Part], grid: Grid) -> LabelMap:
         view[part.voxels] = number
     if shared:
         raise refusal(MSK_006, overlap_ml=shared * grid.voxel_ml)
-    names = {n: part.name or str(part.number) for n, part in enumerate(parts, start=1)}
-    return LabelMap(labels=labels, grid=grid, names=names)
-
-
-def _legend(legend: str, largest: int) -> dict[int, int]:
-    """File's label -> netimg's code."""
-    if legend == "netimg":
-        return {code: code for code in LABEL_NAMES if code <= largest}
-    shipped: Mapping[str, Mapping[str, int]] = table("masks")["legends"]
-    if legend in shipped:
-        return {int(label): int(code) for label, code in shipped[legend].items()}
-    path = Path(legend)
-    if path.suffix != ".toml" or not path.is_file():
-        known = ", ".join(("netimg", *shipped))
-        raise UsageError(
-            USE_001,
-            what=f"{legend!r} is no legend of labels.",
-            todo=f"Known: {known}, or a TOML file of label = code pairs.",
-        )
-    return _legend_file(path)
-
-
-def _legend_file(path: Path) -> dict[int, int]:
-    by_name = {name: code for code, name in LABEL_NAMES.items()}
-    try:
-        rows = tomllib.loads(path.read_text("utf-8"))
-        codes = {int(k): v if isinstance(v, int) else by_name[str(v)] for k, v in rows.items()}
-    except (OSError, UnicodeDecodeError, ValueError, KeyError) as error:
-        raise UsageError(
-            USE_001,
-            what=f"the legend cannot be read ({error}).",
-            where=path.name,
-            todo='Write lines such as 5 = 1 or 5 = "liver".',
-        ) from error
-    unknown = sorted({code for code in codes.values() if code not in LABEL_NAMES})
-    if unknown:
-        raise UsageError(USE_001, what=f"there are no label codes {unknown}.", where=path.name)
-    return codes
+    return LabelMap(
+        labels=labels,
+        grid=grid,
+        names={n: s.name or str(s.number) for n, s in enumerate(taken, start=1)},
+        tracking_uids={n: s.tracking_uid for n, s in enumerate(taken, start=1) if s.tracking_uid},
+    )

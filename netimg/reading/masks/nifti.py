@@ -1,17 +1,27 @@
-"""Masks from NIfTI: the only place where RAS is turned to LPS on the way in."""
+"""Masks from NIfTI: the only place where RAS is turned to LPS on the way in.
+
+The header is nibabel's to read; the values are read here, within what the header says.
+"""
 
 from __future__ import annotations
 
+import io
 import itertools
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netimg.errors import IDX_003, MSK_009, MSK_011, MSK_015
-from netimg.geometry import Grid
-from netimg.reading.masks.part import Part, cropped
-from netimg.reading.masks.place import CORNER_TOL, place
+from netimg.errors import IDX_003, MSK_009, MSK_015
+from netimg.reading.masks.bounded import (
+    GZIP_MAGIC,
+    as_array,
+    check_voxels,
+    read_exactly,
+    skip,
+    unpacked,
+)
+from netimg.reading.masks.labels import Labels, whole_numbers
+from netimg.reading.masks.place import CORNER_TOL
 from netimg.reading.problems import refusal
 
 if TYPE_CHECKING:
@@ -19,124 +29,131 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from netimg.arrays import LabelZYX
     from netimg.settings import Settings
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-_LARGEST_LABEL = 65535
+_HEADERS = {348: (344, b"n+1"), 540: (4, b"n+2")}
+"""Size of the header -> place and value of its magic, NIfTI-1 and NIfTI-2."""
+
+_EXTENSIONS_MAX = 16 << 20
 
 
-def read_nifti(path: Path, grid: Grid, settings: Settings) -> list[Part]:
-    """Every label of a NIfTI mask as a part, ascending."""
-    labels = nifti_labels(path, grid, settings)
-    present = np.flatnonzero(np.bincount(labels.ravel()))
-    return [cropped(int(n), "", None, labels == n) for n in present if n != 0]
+def is_nifti(head: bytes) -> bool:
+    """Whether a file begins as NIfTI does; ``head``: its first 540 bytes, unpacked."""
+    return _header_size(head) is not None
 
 
-def nifti_labels(path: Path, grid: Grid, settings: Settings) -> LabelZYX:
-    """Labels of a NIfTI file on a grid, uint16 ``[z, y, x]``.
+def read_nifti(path: Path, settings: Settings) -> Labels:
+    """Labels of a NIfTI file in its own axes.
+
+    Sform where its code says so, else qform. Scaled values must be whole numbers.
 
     Raises
     ------
     MaskError
-        MSK-001, MSK-009 no or two places, MSK-011 not whole numbers, MSK-014, MSK-015.
+        MSK-009 no or two places, MSK-011 not whole numbers, MSK-015 beyond the limits.
     InputError
         IDX-003 not readable.
     """
-    labels, affine = _read(path, settings)
-    shape = (labels.shape[0], labels.shape[1], labels.shape[2])
-    placed: LabelZYX = place(shape, affine, grid, name=path.name).onto(labels, grid)
-    return placed
+    name = path.name
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        stream = unpacked(file, "gzip" if packed else "raw")
+        head = bytes(read_exactly(stream, 348, file=name))
+        header, size = _header(head, stream, name)
+        shape, dtype = _shape(header, name), _dtype(header, name)
+        check_voxels(shape, dtype.itemsize, file=name, settings=settings)
+        affine = _RAS_TO_LPS @ _affine_ras(header, shape, name)
+        begin = float(header["vox_offset"])
+        if not size <= begin <= size + _EXTENSIONS_MAX:
+            raise refusal(MSK_015, where=name, what=f"values from byte {begin:g} on")
+        skip(stream, int(begin) - size, file=name)
+        n = int(np.prod(shape)) * dtype.itemsize
+        stored = as_array(read_exactly(stream, n, file=name, last=True), dtype, shape)
+    slope, intercept = (float(header[key]) for key in ("scl_slope", "scl_inter"))
+    return Labels(name, (_labels(stored, slope, intercept, name),), affine)
 
 
-def nifti_on_own_grid(path: Path, settings: Settings) -> tuple[LabelZYX, Grid]:
-    """Labels and the grid of a NIfTI file, axes turned to lie nearest to z, y, x."""
-    labels, affine = _read(path, settings)
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    share = np.abs(affine[:3, :3] / spacing)
-    best = max(
-        itertools.permutations(range(3)),
-        key=lambda axes: sum(
-            share[world, axis] for world, axis in zip((2, 1, 0), axes, strict=True)
-        ),
-    )
-    ends = np.array([[0, n - 1] for n in labels.shape])
-    corner, columns, turn = np.zeros(3), [], []
-    for world, axis in zip((2, 1, 0), best, strict=True):
-        flip = affine[world, axis] < 0
-        corner[axis] = ends[axis][1 if flip else 0]
-        columns.append(affine[:3, axis] / spacing[axis] * (-1 if flip else 1))
-        turn.append(slice(None, None, -1 if flip else 1))
-    origin = affine[:3, :3] @ corner + affine[:3, 3]
-    turned: LabelZYX = np.ascontiguousarray(np.transpose(labels, best)[tuple(turn)])
+def _header_size(head: bytes) -> int | None:
+    for size, (at, magic) in _HEADERS.items():
+        stated = {int.from_bytes(head[:4], order) for order in ("little", "big")}
+        if size in stated and head[at : at + 3] in (magic, b"ni1"):
+            return size
+    return None
+
+
+def _header(head: bytes, stream: Any, name: str) -> tuple[Any, int]:  # noqa: ANN401  # nibabel's
+    """Nibabel's header, and its size in bytes."""
+    import nibabel as nib
+
+    size = _header_size(head)
+    if size is None or head[344:347] == b"ni1":
+        reason = "it is a header without values" if size else "it is no NIfTI file"
+        raise refusal(IDX_003, file=name, reason=reason)
+    if size == 540:
+        head += read_exactly(stream, 540 - 348, file=name)
+    kind = nib.Nifti1Header if size == 348 else nib.Nifti2Header
     try:
-        rows = np.array(columns).T
-        grid = Grid(
-            shape=(turned.shape[0], turned.shape[1], turned.shape[2]),
-            spacing_mm=tuple(spacing[list(best)].tolist()),
-            origin_lps_mm=tuple(origin.tolist()),
-            directions=(tuple(rows[0]), tuple(rows[1]), tuple(rows[2])),
-        )
-    except ValueError as error:
-        raise refusal(MSK_009, where=f"{path.name}: {error}", how="does not say") from error
-    return turned, grid
+        return kind.from_fileobj(io.BytesIO(head), check=True), size
+    except (ValueError, nib.spatialimages.HeaderDataError) as error:
+        raise refusal(IDX_003, file=name, reason=str(error)) from error
 
 
-def _read(path: Path, settings: Settings) -> tuple[NDArray[np.uint16], NDArray[np.float64]]:
-    """Labels in file order, and the affine from their indices to LPS."""
+def _shape(header: Any, name: str) -> tuple[int, int, int]:  # noqa: ANN401  # nibabel's
+    """Three axes; a fourth of one volume is no axis."""
+    shape = [int(n) for n in header["dim"][1 : 1 + int(header["dim"][0])]]
+    if len(shape) > 3 and any(n != 1 for n in shape[3:]):
+        raise refusal(MSK_015, where=name, what=f"{len(shape)} dimensions")
+    a, b, c = (*shape[:3], 1, 1, 1)[:3]
+    return a, b, c
+
+
+def _dtype(header: Any, name: str) -> np.dtype[Any]:  # noqa: ANN401  # nibabel's
     import nibabel as nib
 
     try:
-        image: Any = nib.load(path)
-        _check_size(image.header, path.name, settings)
-        affine = _RAS_TO_LPS @ _affine_ras(image.header, path.name)
-        values = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise refusal(IDX_003, file=path.name, reason=str(error)) from error
-    if values.ndim != 3:
-        values = values.reshape(values.shape[:3] + (1,) * max(0, 3 - values.ndim))
-    return whole_numbers(values, path.name), affine
+        dtype: np.dtype[Any] = header.get_data_dtype()
+    except nib.spatialimages.HeaderDataError as error:
+        raise refusal(IDX_003, file=name, reason=str(error)) from error
+    if dtype.kind not in "iuf":
+        raise refusal(IDX_003, file=name, reason="its values are colours or complex numbers")
+    return dtype
 
 
-def whole_numbers(values: NDArray[Any], name: str) -> NDArray[np.uint16]:
-    """Values as labels; fractions, negative and huge values are refused."""
-    if values.dtype.kind in "biu":
-        low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
-        if low < 0 or high > _LARGEST_LABEL:
-            raise refusal(MSK_011, where=name, value=float(low if low < 0 else high))
-        labels: NDArray[np.uint16] = values.astype(np.uint16)
-        return labels
-    rounded = np.rint(values)
-    wrong = ~(np.abs(values - rounded) <= 1e-3) | (rounded < 0) | (rounded > _LARGEST_LABEL)
-    if wrong.any():
-        raise refusal(MSK_011, where=name, value=float(values[wrong][0]))
-    whole: NDArray[np.uint16] = rounded.astype(np.uint16)
-    return whole
+def _labels(stored: NDArray[Any], slope: float, intercept: float, name: str) -> NDArray[np.uint16]:
+    """Scaled values as labels; a slope of 0 or none means that they are not scaled."""
+    scaled = np.isfinite(slope) and slope != 0
+    if not scaled or (slope, intercept) == (1.0, 0.0):
+        return whole_numbers(stored, name)
+    return whole_numbers(stored * slope + (intercept if np.isfinite(intercept) else 0.0), name)
 
 
-def _check_size(header: Any, name: str, settings: Settings) -> None:  # noqa: ANN401  # nibabel's
-    shape = [int(n) for n in header.get_data_shape()]
-    voxels = int(np.prod(shape, dtype=np.float64)) if shape else 0
-    if any(n < 1 for n in shape) or voxels > settings["limits.mask_voxels_max"]:
-        raise refusal(MSK_015, where=name, what=f"{'x'.join(map(str, shape))} voxels")
-    if len(shape) > 3 and any(n != 1 for n in shape[3:]):
-        raise refusal(MSK_015, where=name, what=f"{len(shape)} dimensions")
-
-
-def _affine_ras(header: Any, name: str) -> NDArray[np.float64]:  # noqa: ANN401  # nibabel's
+def _affine_ras(header: Any, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:  # noqa: ANN401  # nibabel's
     """Sform where its code says so, else qform; both and different is no answer."""
-    shape = [int(n) for n in header.get_data_shape()[:3]]
-    shape += [1] * (3 - len(shape))
-    sform = header.get_sform() if int(header["sform_code"]) > 0 else None
-    qform = header.get_qform() if int(header["qform_code"]) > 0 else None
+    try:
+        sform = header.get_sform() if int(header["sform_code"]) > 0 else None
+        qform = header.get_qform() if int(header["qform_code"]) > 0 else None
+        apart = _apart(shape, sform, qform)
+    except ValueError as error:
+        raise refusal(MSK_009, where=f"{name}: {error}", how="does not say") from error
     if sform is None and qform is None:
         raise refusal(MSK_009, where=name, how="does not say")
-    if sform is not None and qform is not None:
-        ends = np.array(np.meshgrid(*((0, n - 1) for n in shape), indexing="ij")).reshape(3, -1)
-        points = [(a[:3, :3] @ ends).T + a[:3, 3] for a in (sform, qform)]
-        gap = float(np.linalg.norm(points[0] - points[1], axis=1).max())
-        smallest = float(np.linalg.norm(sform[:3, :3], axis=0).min())
-        if gap > CORNER_TOL * smallest:
-            raise refusal(MSK_009, where=name, how=f"says twice, {gap:.2f} mm apart,")
+    if apart is not None:
+        raise refusal(MSK_009, where=name, how=f"says twice, {apart:.2f} mm apart,")
     affine: NDArray[np.float64] = np.asarray(sform if sform is not None else qform, np.float64)
     return affine
+
+
+def _apart(
+    shape: tuple[int, ...],
+    sform: NDArray[np.float64] | None,
+    qform: NDArray[np.float64] | None,
+) -> float | None:
+    """How many mm two places of one array are apart; None where they are one within tolerance."""
+    if sform is None or qform is None:
+        return None
+    ends = np.array(list(itertools.product(*((0, n - 1) for n in shape))))
+    gap = ends @ (qform - sform)[:3, :3].T + (qform - sform)[:3, 3]
+    voxels = float(np.abs(np.linalg.solve(sform[:3, :3], gap.T)).max())
+    return None if voxels <= CORNER_TOL else float(np.linalg.norm(gap, axis=1).max())

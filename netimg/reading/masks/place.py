@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netimg.errors import MSK_001, MSK_014
+from netimg.errors import MSK_001, MSK_009, MSK_014
 from netimg.reading.problems import refusal
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ CORNER_TOL = 0.05
 """Voxels; how far a corner may lie beside a voxel centre."""
 
 SPACING_TOL = 1e-4
+"""Relative; how far a spacing may differ."""
+
+_OTHER_SPACING = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +41,6 @@ class Placement:
         steps = tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)
         return turned[steps]
 
-    def onto(self, values: NDArray[Any], grid: Grid) -> NDArray[Any]:
-        """The array on the grid: cropped where it reaches over, 0 where it does not reach."""
-        turned = self.turned(values)
-        whole = np.zeros(grid.shape, dtype=values.dtype)
-        here, there = [], []
-        for start, size, full in zip(self.start, turned.shape, grid.shape, strict=True):
-            low, high = max(0, start), min(full, start + size)
-            if high <= low:
-                return whole
-            here.append(slice(low, high))
-            there.append(slice(low - start, high - start))
-        whole[tuple(here)] = turned[tuple(there)]
-        return whole
-
 
 def place(shape: tuple[int, int, int], affine_lps: Affine, grid: Grid, *, name: str) -> Placement:
     """Where an array of ``shape`` with ``affine_lps`` (indices in array order) lies on a grid.
@@ -59,25 +48,28 @@ def place(shape: tuple[int, int, int], affine_lps: Affine, grid: Grid, *, name: 
     Raises
     ------
     MaskError
-        MSK-001 with the distance in mm and voxels, MSK-014 for another size and spacing.
+        MSK-001 with the distance in mm and voxels, MSK-009 for an affine that is none, MSK-014 for
+        another size and spacing.
     """
+    if not np.isfinite(affine_lps).all() or np.linalg.matrix_rank(affine_lps[:3, :3]) < 3:
+        raise refusal(MSK_009, where=name, how="does not say")
     to_grid = np.linalg.inv(grid.affine_lps) @ affine_lps
     turn = to_grid[:3, :3]
     whole = np.rint(turn)
-    exact = (
-        np.array_equal(np.abs(whole).sum(axis=0), [1, 1, 1])
-        and np.array_equal(np.abs(whole).sum(axis=1), [1, 1, 1])
-        and np.abs(np.linalg.norm(turn, axis=0) - 1).max() <= _spacing_tol(shape)
-    )
-    if not exact:
-        raise _off(shape, affine_lps, grid, name)
-    corners = np.array(list(itertools.product(*((0, n - 1) for n in shape))), dtype=np.float64)
-    found = corners @ turn.T + to_grid[:3, 3]
+    steps = np.abs(whole)
+    if any(not np.array_equal(steps.sum(axis=axis), [1, 1, 1]) for axis in (0, 1)):
+        raise off_grid(shape, affine_lps, grid, name)
+    ends = _corners(shape)
+    found = ends @ turn.T + to_grid[:3, 3]
     start = np.rint(to_grid[:3, 3] + (turn - whole) @ (np.array(shape) - 1) / 2)
-    if np.abs(found - (corners @ whole.T + start)).max() > CORNER_TOL:
-        raise _off(shape, affine_lps, grid, name)
-    axes = tuple(int(np.abs(whole[row]).argmax()) for row in range(3))
+    beside = found - (ends @ whole.T + start)
+    axes = tuple(int(steps[row].argmax()) for row in range(3))
     flips = tuple(bool(whole[row, axis] < 0) for row, axis in enumerate(axes))
+    stretched = np.abs(np.linalg.norm(turn, axis=0) - 1).max() > SPACING_TOL
+    if stretched or np.abs(beside).max() > CORNER_TOL:
+        if stretched or tuple(shape[axis] for axis in axes) == grid.shape:
+            raise off_grid(shape, affine_lps, grid, name)
+        raise beside_centres(beside, grid, name)
     first = [
         int(start[row]) - (shape[axis] - 1 if flip else 0)
         for row, (axis, flip) in enumerate(zip(axes, flips, strict=True))
@@ -87,15 +79,31 @@ def place(shape: tuple[int, int, int], affine_lps: Affine, grid: Grid, *, name: 
     )
 
 
-def _spacing_tol(shape: tuple[int, int, int]) -> float:
-    """Relative spacing tolerance; small arrays may be a little off without moving a corner."""
-    return max(SPACING_TOL, min(1e-3, CORNER_TOL / max(shape)))
+def beside_centres(beside: NDArray[np.float64], grid: Grid, name: str) -> Exception:
+    """Refusal of points that lie beside voxel centres.
+
+    Parameters
+    ----------
+    beside : (n, 3) float64
+        Fractions of a voxel along z, y, x.
+    """
+    far_mm = np.linalg.norm(beside * np.array(grid.spacing_mm), axis=1)
+    worst = int(far_mm.argmax())
+    return refusal(
+        MSK_001,
+        where=name,
+        off_mm=float(far_mm[worst]),
+        off_voxels=float(np.abs(beside[worst]).max()),
+    )
 
 
-def _off(shape: tuple[int, int, int], affine: Affine, grid: Grid, name: str) -> Exception:
-    """How far off the nearest reading of the array is, corner against corner."""
+def off_grid(shape: tuple[int, int, int], affine: Affine, grid: Grid, name: str) -> Exception:
+    """Refusal of a lattice that is not the grid's: how far off its nearest reading is.
+
+    Corner against corner, after the best order of axes and flips.
+    """
     target = grid.corners_lps()
-    best = np.inf
+    best, shift = np.inf, 0.0
     for axes in itertools.permutations(range(3)):
         for flips in itertools.product((False, True), repeat=3):
             ends = [
@@ -106,14 +114,21 @@ def _off(shape: tuple[int, int, int], affine: Affine, grid: Grid, name: str) -> 
             corners = np.array(list(itertools.product(*ends)), dtype=np.float64)
             indices[:, list(axes)] = corners
             points = indices @ affine[:3, :3].T + affine[:3, 3]
-            gap = float(np.linalg.norm(points - target, axis=1).max())
-            best = min(best, gap)
+            gaps = np.linalg.norm(points - target, axis=1)
+            if gaps.max() < best:
+                best = float(gaps.max())
+                worst = int(gaps.argmax())
+                apart = grid.to_index(points[worst][None]) - grid.to_index(target[worst][None])
+                shift = float(np.abs(apart).max())
     spacing = np.sort(np.linalg.norm(affine[:3, :3], axis=0))
     if (
         sorted(shape) != sorted(grid.shape)
-        and np.abs(spacing / np.sort(grid.spacing_mm) - 1).max() > 0.01
+        and np.abs(spacing / np.sort(grid.spacing_mm) - 1).max() > _OTHER_SPACING
     ):
         sizes = {"mask": "x".join(map(str, shape)), "series": "x".join(map(str, grid.shape))}
         return refusal(MSK_014, where=f"{name}; corners off by {best:.2f} mm", **sizes)
-    voxels = best / min(grid.spacing_mm)
-    return refusal(MSK_001, where=name, off_mm=best, off_voxels=voxels)
+    return refusal(MSK_001, where=name, off_mm=best, off_voxels=shift)
+
+
+def _corners(shape: tuple[int, int, int]) -> NDArray[np.float64]:
+    return np.array(list(itertools.product(*((0, n - 1) for n in shape))), dtype=np.float64)

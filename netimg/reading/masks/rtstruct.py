@@ -7,17 +7,19 @@ and several contours come out right alike. Nothing is filled between slices.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netimg.errors import MSK_007, MSK_008, MSK_015
-from netimg.reading.masks.part import Part, cropped
-from netimg.reading.problems import refusal
+from netimg.reading.masks.part import Part, Structure, joined, within
+from netimg.reading.problems import doubt, refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from netimg.flag import Flag
     from netimg.geometry import Grid
     from netimg.reading.attributes import Attributes
     from netimg.settings import Settings
@@ -27,88 +29,141 @@ if TYPE_CHECKING:
 SLICE_TOL = 0.1
 """Slices; how far a contour may lie from the slice it belongs to."""
 
+_TILT_DEG = 0.5
+_FLAT_MM = 0.1
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _MOST_ROIS = 1000
 _MOST_CONTOURS = 100_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Roi:
-    """Contours of one region: number, name, and points (L, P, S) of each closed contour."""
+    """Contours of one region, points (L, P, S) of each closed one, and how many are of others."""
 
-    number: int
+    where: str
     name: str
     contours: tuple[Points, ...]
+    ignored: int = 0
+
+    def __call__(self, grid: Grid) -> Part:
+        """Voxels inside, with a note on contours that are not used and slices that are skipped.
+
+        Raises
+        ------
+        MaskError
+            MSK-007 contours of less than three points, MSK-008 off the slices or tilted.
+        """
+        short = sum(len(contour) < 3 for contour in self.contours)
+        if short:
+            raise refusal(MSK_007, where=self.where, n=short)
+        drawn, slices = filled(self.contours, grid, where=self.where)
+        flags: list[Flag] = []
+        if self.ignored:
+            flags.append(doubt("MSK-007/open", name=self.name, n=self.ignored))
+        if slices:
+            missing = sorted(set(range(min(slices), max(slices))) - set(slices))
+            if missing:
+                flags.append(_skipped(missing, self.name, grid))
+        return Part(drawn.start, drawn.voxels, drawn.outside, tuple(flags))
 
 
-def read_rtstruct(a: Attributes, grid: Grid, settings: Settings) -> list[Part]:
-    """Every ROI with closed contours as a part, in the order of the file.
+def read_rtstruct(a: Attributes, grid: Grid, settings: Settings) -> list[Structure]:
+    """Every ROI of a structure set, in the order of the file.
 
     Raises
     ------
     MaskError
-        MSK-007 contours of less than three points, MSK-008 contours between the slices, MSK-015
-        beyond the limits.
+        MSK-007 for coordinates that are no points, MSK-015 beyond the limits.
     """
-    return [
-        cropped(roi.number, roi.name, None, filled(roi, grid, file=a.name))
-        for roi in rois(a, settings)
-        if roi.contours
-    ]
-
-
-def rois(a: Attributes, settings: Settings) -> list[Roi]:
-    """Regions of a structure set with their closed contours."""
-    names = {
-        item.integer(0x30060022): item.text(0x30060026) or "" for item in a.items(0x30060020) or ()
-    }
+    named = {item.integer(0x30060022): item for item in a.items(0x30060020) or ()}
+    seen = {item.integer(0x30060084): item for item in a.items(0x30060080) or ()}
     entries = a.items(0x30060039) or ()
     if len(entries) > _MOST_ROIS:
         raise refusal(MSK_015, where=a.name, what=f"{len(entries)} regions")
-    result: list[Roi] = []
-    points = 0
+    result: list[Structure] = []
+    points = contours = 0
     for entry in entries:
-        contours: list[Points] = []
-        short = 0
-        for item in entry.items(0x30060040) or ():
-            if (item.text(0x30060042) or "CLOSED_PLANAR") not in _CLOSED:
-                continue
-            contour = _points(item)
-            points += len(contour)
-            short += len(contour) < 3
-            contours.append(contour)
-            if points > settings["limits.contour_points_max"] or len(contours) > _MOST_CONTOURS:
-                what = f"{points} points in {len(contours)} contours"
-                raise refusal(MSK_015, where=a.name, what=what)
         number = entry.integer(0x30060084)
-        if short:
-            raise refusal(MSK_007, where=f"{a.name}, {names.get(number, number)}", n=short)
-        result.append(Roi(number or 0, names.get(number, ""), tuple(contours)))
+        item, about = named.get(number), seen.get(number)
+        name = (item.text(0x30060026) if item else None) or ""
+        roi = _roi(entry, name or str(number))
+        points += sum(len(contour) for contour in roi.contours)
+        contours += len(roi.contours)
+        if points > settings["limits.contour_points_max"] or contours > _MOST_CONTOURS:
+            what = f"{points} points in {contours} contours"
+            raise refusal(MSK_015, where=a.name, what=what)
+        codes = (about.items(0x30060086) if about else None) or ()
+        result.append(
+            Structure(
+                number or 0,
+                partial(roi, grid),
+                name,
+                code=codes[0].text(0x00080100) if codes else None,
+                hint=(about.text(0x300600A4) if about else None) or "",
+                frame_uid=item.uid(0x30060024) if item else None,
+            )
+        )
     return result
 
 
-def filled(roi: Roi, grid: Grid, *, file: str = "") -> NDArray[np.bool_]:
-    """Voxels inside a region, bool ``[z, y, x]``.
+def _roi(entry: Attributes, name: str) -> Roi:
+    """Contours of one item of the ROI Contour Sequence."""
+    closed: list[Points] = []
+    ignored = 0
+    for item in entry.items(0x30060040) or ():
+        if (item.text(0x30060042) or _CLOSED[0]).upper() not in _CLOSED:
+            ignored += 1
+            continue
+        closed.append(_points(item))
+    return Roi(f"{entry.name}, {name}", name, tuple(closed), ignored)
+
+
+def filled(
+    contours: tuple[Points, ...], grid: Grid, *, where: str = ""
+) -> tuple[Part, tuple[int, ...]]:
+    """Voxels inside contours, and the slices of the grid they lie on, also beyond its ends.
 
     Raises
     ------
     MaskError
         MSK-008 with the number of contours off the slices and the largest distance in mm.
     """
-    inside = np.zeros(grid.shape, dtype=np.bool_)
-    off: list[float] = []
-    for contour in roi.contours:
+    slices: list[int] = []
+    flat: list[Points] = []
+    off_mm: list[float] = []
+    for contour in contours:
         index = grid.to_index(contour)
         z = float(np.rint(index[:, 0].mean()))
-        far = float(np.abs(index[:, 0] - z).max())
-        if far > SLICE_TOL:
-            off.append(far * grid.spacing_mm[0])
-        elif 0 <= z < grid.shape[0]:
-            inside[int(z)] ^= even_odd(index[:, 1:], grid.shape[1:])
-    if off:
-        where = f"{file}, {roi.name}".strip(", ")
-        raise refusal(MSK_008, where=where, n=len(off), off_mm=max(off))
-    return inside
+        beside = np.abs(index[:, 0] - z).max()
+        if not beside <= SLICE_TOL or _is_tilted(index, grid):
+            off_mm.append(float(beside * grid.spacing_mm[0]))
+            continue
+        slices.append(int(z))
+        flat.append(index[:, 1:])
+    if off_mm:
+        raise refusal(MSK_008, where=where, n=len(off_mm), off_mm=max(off_mm))
+    if not flat:
+        return joined([]), ()
+    return _drawn(flat, slices, grid), tuple(slices)
+
+
+def _drawn(flat: list[Points], slices: list[int], grid: Grid) -> Part:
+    """Even-odd over contours that lie in slices; what reaches over the grid is counted."""
+    reach = np.array(grid.shape[1:])  # one size of the grid beyond its borders
+    ends = np.concatenate([np.array([points.min(axis=0), points.max(axis=0)]) for points in flat])
+    near = np.clip(np.floor(ends.min(axis=0)), -reach, 2 * reach)
+    far = np.clip(np.ceil(ends.max(axis=0)), -reach, 2 * reach)
+    size = (int(far[0] - near[0]) + 1, int(far[1] - near[1]) + 1)
+    by_slice: dict[int, list[Points]] = {}
+    for z, points in zip(slices, flat, strict=True):
+        by_slice.setdefault(z, []).append(points)
+    parts = []
+    for z, several in sorted(by_slice.items()):
+        inside = np.zeros((1, *size), dtype=np.bool_)
+        for points in several:
+            inside[0] ^= even_odd(points - near, size)
+        parts.append(within(inside, (z, int(near[0]), int(near[1])), grid))
+    return joined(parts)
 
 
 def even_odd(points: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -141,10 +196,33 @@ def even_odd(points: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
     return inside
 
 
+def _is_tilted(index: Points, grid: Grid) -> bool:
+    """Whether a contour leaves its slice by an angle; a rounding of coordinates is none."""
+    at_mm = (index - index.mean(axis=0)) * np.array(grid.spacing_mm)
+    if np.ptp(at_mm[:, 0]) <= _FLAT_MM:
+        return False
+    slope: Points = np.linalg.lstsq(at_mm[:, 1:], at_mm[:, 0], rcond=None)[0]
+    return bool(np.degrees(np.arctan(np.linalg.norm(slope))) > _TILT_DEG)
+
+
+def _skipped(missing: list[int], name: str, grid: Grid) -> Flag:
+    """Note on slices without a contour between the first and the last one."""
+    position_mm = grid.to_world(np.array([[missing[0], 0.0, 0.0]]))[0]
+    axis = int(np.abs(np.array(grid.directions)[:, 0]).argmax())
+    number = f"slice {missing[0] + 1}" if len(missing) == 1 else f"{len(missing)} slices"
+    return doubt(
+        "MSK-007/gap",
+        name=name,
+        slices=number,
+        position=f"{'LPS'[axis]} {position_mm[axis]:.2f} mm",
+        measured=float(len(missing)),
+    )
+
+
 def _points(item: Attributes) -> Points:
     raw = item.raw(0x30060050) or b""
     try:
-        flat = np.array(raw.strip(b"\0 ").split(b"\\"), dtype=np.float64)
+        flat = np.array(raw.strip(b"\0 ").split(b"\\") if raw.strip(b"\0 ") else [], np.float64)
     except ValueError as error:
         raise refusal(MSK_007, where=item.name, n=1) from error
     if flat.size % 3 or not np.isfinite(flat).all():

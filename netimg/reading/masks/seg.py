@@ -1,158 +1,289 @@
-"""Masks from DICOM SEG (BINARY): frames by segment and position, never by their number."""
+"""Masks from DICOM segmentations: frames by segment and position, never by their number.
+
+BINARY, FRACTIONAL (a border is taken and said) and LABELMAP, native or compressed. Frames that are
+not there are empty; segments may overlap.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netimg.errors import IDX_021, MSK_001, MSK_009, MSK_011, MSK_015, PIX_001
-from netimg.reading.masks.part import Part, cropped
-from netimg.reading.problems import refusal
-from netimg.reading.scan import NATIVE
+from netimg.errors import MSK_009, MSK_011, MSK_015
+from netimg.reading.masks.part import Numbered, Part, Structure, within
+from netimg.reading.masks.place import CORNER_TOL, beside_centres, off_grid
+from netimg.reading.masks.seg_pixels import planes_of
+from netimg.reading.problems import doubt, refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netimg.geometry import Grid
     from netimg.reading.attributes import Attributes
+    from netimg.reading.masks.seg_pixels import Planes
+    from netimg.settings import Settings
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+PLANE_TOL_MM = 0.1
+"""How far a plane may lie beside the voxels: programs round positions."""
 
 _MOST_SEGMENTS = 1024
-_MOST_FRAMES = 200_000
-_TURN_TOL = 1e-3
-_PLANE_TOL_MM = 0.1
-_PIXEL_TOL = 0.05
+_SAME_PLANE_MM = 1e-3
+_KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """One frame: its segment, and the plane it shows as an index map of the grid."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """Frames of a segmentation: segment of each (0 in a label map), and where its plane lies.
 
-    segment: int
-    corner: NDArray[np.float64]
-    down: NDArray[np.float64]
-    right: NDArray[np.float64]
+    ``corners``, ``downs``, ``rights``: (n, 3) L, P, S in mm of the first pixel, of a step to the
+    next row and of one to the next column.
+    """
+
+    segments: Ints
+    corners: Floats
+    downs: Floats
+    rights: Floats
+    size: tuple[int, int]
+
+    def lattice(self) -> tuple[tuple[int, int, int], Floats]:
+        """Shape (planes, rows, columns) and affine of the smallest lattice that holds all planes.
+
+        The distance of planes is the smallest there is; a single plane is 1 mm thick.
+        """
+        right, down = self.rights[0], self.downs[0]
+        normal = np.cross(right, down) / (np.linalg.norm(right) * np.linalg.norm(down))
+        along = self.corners @ normal
+        levels = np.unique(np.round(along / _SAME_PLANE_MM)) * _SAME_PLANE_MM
+        steps = np.diff(levels)
+        step = float(steps[steps > 2 * PLANE_TOL_MM].min(initial=np.inf))
+        step = step if np.isfinite(step) else 1.0
+        affine = np.eye(4)
+        affine[:3, 0], affine[:3, 1], affine[:3, 2] = normal * step, down, right
+        affine[:3, 3] = self.corners[int(along.argmin())]
+        planes = int(np.rint(np.ptp(along) / step)) + 1
+        return (planes, *self.size), affine
 
 
-def read_seg(a: Attributes, grid: Grid) -> list[Part]:
-    """Every segment of a BINARY segmentation as a part, ascending.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Placed:
+    """Frames as whole indices of a grid."""
 
-    Frames that are not there are empty; segments may overlap.
+    corners: Ints
+    downs: Ints
+    rights: Ints
+
+
+@dataclass(slots=True, eq=False)
+class _Seg:
+    """One segmentation on one grid; a label map is put together once."""
+
+    planes: Planes
+    frames: Frames
+    placed: _Placed
+    grid: Grid
+    kind: str
+    fraction_of: str = ""
+    _labels: Numbered | None = field(default=None, init=False)
+
+    def part(self, number: int) -> Part:
+        """Voxels of one segment."""
+        if self.kind == "LABELMAP":
+            return self.labels().part(number, self.grid)
+        wanted = np.flatnonzero(self.frames.segments == number)
+        inside, start = self._painted(wanted, np.dtype(np.bool_))
+        part = within(inside, start, self.grid)
+        if self.kind != "FRACTIONAL":
+            return part
+        border, largest = self.planes.border or 0.0, self.planes.largest
+        flag = doubt(
+            "MSK-005",
+            share=border / largest,
+            border=border,
+            largest=largest,
+            what=self.fraction_of or "share",
+            measured=border / largest,
+        )
+        return Part(part.start, part.voxels, part.outside, (flag,))
+
+    def labels(self) -> Numbered:
+        """All frames of a label map as numbers."""
+        if self._labels is None:
+            every = np.arange(len(self.frames.segments))
+            self._labels = Numbered(*self._painted(every, np.dtype(np.uint16)))
+        return self._labels
+
+    def _painted(
+        self, at: NDArray[np.intp], dtype: np.dtype[Any]
+    ) -> tuple[NDArray[Any], tuple[int, int, int]]:
+        """Planes of frames in their box, cut to the grid and one grid around it."""
+        if not at.size:
+            return np.zeros((0, 0, 0), dtype=dtype), (0, 0, 0)
+        rows, columns = self.frames.size
+        corners, downs, rights = (
+            v[at] for v in (self.placed.corners, self.placed.downs, self.placed.rights)
+        )
+        ends = np.concatenate([
+            corners + a * (rows - 1) * downs + b * (columns - 1) * rights
+            for a in (0, 1) for b in (0, 1)
+        ])  # fmt: skip
+        full = np.array(self.grid.shape)
+        low = np.maximum(ends.min(axis=0), -full)
+        high = np.minimum(ends.max(axis=0) + 1, 2 * full)
+        if (high <= low).any():
+            return np.zeros((0, 0, 0), dtype=dtype), (0, 0, 0)
+        whole = np.zeros(tuple(high - low), dtype=dtype)
+        for plane, corner, down, right in zip(
+            self.planes.read(at.tolist()), corners, downs, rights, strict=True
+        ):
+            _put(plane, corner - low, down, right, whole)
+        return whole, (int(low[0]), int(low[1]), int(low[2]))
+
+
+def read_seg(a: Attributes, grid: Grid, settings: Settings) -> list[Structure]:
+    """Every segment of a segmentation, ascending, the background left out.
 
     Raises
     ------
     MaskError
-        MSK-001 off the grid, MSK-009 a frame without place, MSK-011 fractions, MSK-015 beyond the
-        limits.
+        MSK-001, MSK-014 off the grid, MSK-009 a frame without place, MSK-011 of no known kind,
+        MSK-015 beyond the limits.
     InputError
-        IDX-021 compressed, PIX-001 too few pixels.
+        As `planes_of`.
     """
-    kind = (a.text(0x00620001) or "").upper()
-    if kind != "BINARY":
-        raise refusal(MSK_011, where=f"{a.name}, {kind or 'no type'}", value=0.5)
-    if a.scan.syntax not in NATIVE or a.scan.pixels is None or a.scan.pixels.undefined:
-        raise refusal(IDX_021, series=a.name, name=a.scan.syntax)
-    rows, columns = a.integer(0x00280010) or 0, a.integer(0x00280011) or 0
+    kind = _kind(a)
     described = a.items(0x00620002) or ()
-    frames = _frames(a, grid)
-    if len(described) > _MOST_SEGMENTS or len(frames) > _MOST_FRAMES:
-        what = f"{len(described)} segments in {len(frames)} frames"
-        raise refusal(MSK_015, where=a.name, what=what)
-    bits = _bits(a, rows * columns * len(frames))
-    parts = []
-    for item in sorted(described, key=lambda i: i.integer(0x00620004) or 0):
+    if len(described) > _MOST_SEGMENTS:
+        raise refusal(MSK_015, where=a.name, what=f"{len(described)} segments")
+    frames = read_frames(a, kind)
+    planes = planes_of(a, len(frames.segments), kind, settings)
+    fractions = (a.text(0x00620010) or "").lower()
+    seg = _Seg(planes, frames, _on(frames, a.name, grid), grid, kind, fractions)
+    result = []
+    for item in described:
         number = item.integer(0x00620004) or 0
-        whole = np.zeros(grid.shape, dtype=np.bool_)
-        for index, frame in enumerate(frames):
-            if frame.segment == number:
-                _put(_plane(bits, index, rows, columns), frame, whole)
+        if number == 0:
+            continue
         codes = item.items(0x0062000F) or ()
-        code = codes[0].text(0x00080100) if codes else None
-        parts.append(cropped(number, item.text(0x00620005) or "", code, whole))
-    return parts
-
-
-def _frames(a: Attributes, grid: Grid) -> list[_Frame]:
-    """Place of every frame on the grid; the per-frame group first, then the shared one."""
-    shared = (a.items(0x52009229) or (None,))[0]
-    to_grid = np.linalg.inv(grid.affine_lps)
-    frames = []
-    for index, own in enumerate(a.items(0x52009230) or (), start=1):
-
-        def group(tag: int, own: Attributes = own) -> Attributes | None:
-            for place in (own, shared):
-                found = place.items(tag) if place is not None else None
-                if found:
-                    return found[0]
-            return None
-
-        measures, turned, placed = (group(tag) for tag in (0x00289110, 0x00209116, 0x00209113))
-        spacing = measures.floats(0x00280030) if measures is not None else None
-        turn = turned.floats(0x00200037) if turned is not None else None
-        corner = placed.floats(0x00200032) if placed is not None else None
-        named = group(0x0062000A)
-        segment = named.integer(0x0062000B) if named is not None else None
-        if not spacing or not turn or not corner or segment is None:
-            raise refusal(MSK_009, where=f"{a.name}, frame {index}", how="does not say")
-        right = to_grid[:3, :3] @ (np.array(turn[:3]) * spacing[1])
-        down = to_grid[:3, :3] @ (np.array(turn[3:]) * spacing[0])
-        first = to_grid[:3, :3] @ np.array(corner) + to_grid[:3, 3]
-        frames.append(_Frame(segment, first, down, right))
-    _check_places(frames, a, grid)
-    return frames
-
-
-def _check_places(frames: list[_Frame], a: Attributes, grid: Grid) -> None:
-    """Refuse planes that do not lie on the voxels, with the largest distance."""
-    rows, columns = a.integer(0x00280010) or 0, a.integer(0x00280011) or 0
-    spacing = np.array(grid.spacing_mm)
-    worst = 0.0
-    for frame in frames:
-        for down, right in ((0, 0), (rows - 1, 0), (0, columns - 1), (rows - 1, columns - 1)):
-            found = frame.corner + down * frame.down + right * frame.right
-            whole = (
-                np.rint(frame.corner) + down * np.rint(frame.down) + right * np.rint(frame.right)
+        result.append(
+            Structure(
+                number,
+                partial(seg.part, number),
+                item.text(0x00620005) or "",
+                code=codes[0].text(0x00080100) if codes else None,
+                tracking_uid=item.uid(0x00620021),
             )
-            off = np.abs(found - whole)
-            limits = np.maximum(_PIXEL_TOL, _PLANE_TOL_MM / spacing)
-            if (off > limits).any():
-                worst = max(worst, float(np.linalg.norm(off * spacing)))
-        steps = (np.abs(np.rint(frame.down)).sum(), np.abs(np.rint(frame.right)).sum())
-        if steps != (1, 1) and worst == 0.0:
-            worst = float(np.linalg.norm((frame.down - np.rint(frame.down)) * spacing)) * rows
-            worst = max(worst, float(spacing.min()))
-    if worst > 0.0:
-        voxels = worst / float(spacing.min())
-        raise refusal(MSK_001, where=a.name, off_mm=worst, off_voxels=voxels)
+        )
+    return sorted(result, key=lambda structure: structure.number)
 
 
-def _bits(a: Attributes, needed: int) -> NDArray[np.uint8]:
-    place = a.scan.pixels
-    assert place is not None  # noqa: S101  # the caller looked
-    size = (needed + 7) // 8
-    if place.length < size:
-        raise refusal(PIX_001, file=a.name, there=place.length, needed=size)
-    return np.frombuffer(bytes(a.scan.data[place.start : place.start + size]), dtype=np.uint8)
+def _kind(a: Attributes) -> str:
+    kind = (a.text(0x00620001) or "").upper()
+    if kind not in _KINDS:
+        raise refusal(MSK_011, "kind", where=a.name, kind=kind or "none")
+    return kind
 
 
-def _plane(bits: NDArray[np.uint8], index: int, rows: int, columns: int) -> NDArray[np.bool_]:
-    """Frame of 1-bit pixels; frames do not begin on whole bytes."""
-    first = index * rows * columns
-    last = first + rows * columns
-    unpacked = np.unpackbits(bits[first // 8 : (last + 7) // 8], bitorder="little")
-    plane: NDArray[np.bool_] = unpacked[first % 8 : first % 8 + rows * columns].astype(bool)
-    return plane.reshape(rows, columns)
+def read_frames(a: Attributes, kind: str | None = None) -> Frames:
+    """Segment and place of every frame; the per-frame group first, then the shared one.
 
-
-def _put(plane: NDArray[np.bool_], frame: _Frame, whole: NDArray[np.bool_]) -> None:
-    """Set the voxels of a plane; what lies outside the grid is left out."""
-    down, right = np.nonzero(plane)
-    if not down.size:
-        return
-    corner, step_down, step_right = (
-        np.rint(v).astype(np.int64) for v in (frame.corner, frame.down, frame.right)
+    Raises
+    ------
+    MaskError
+        MSK-009 for a frame that does not say where it lies or what it shows.
+    """
+    kind = kind or _kind(a)
+    shared = (a.items(0x52009229) or (None,))[0]
+    every: list[tuple[int, tuple[float, ...], tuple[float, ...], tuple[float, ...]]] = []
+    for index, own in enumerate(a.items(0x52009230) or (), start=1):
+        measures, turned, placed, named = (
+            _group(tag, own, shared) for tag in (0x00289110, 0x00209116, 0x00209113, 0x0062000A)
+        )
+        spacing = (measures.floats(0x00280030) if measures else None) or ()
+        turn = (turned.floats(0x00200037) if turned else None) or ()
+        corner = (placed.floats(0x00200032) if placed else None) or ()
+        segment = named.integer(0x0062000B) if named else None
+        numbers = (*spacing, *turn, *corner)
+        whole = (len(spacing), len(turn), len(corner)) == (2, 6, 3) and np.isfinite(numbers).all()
+        if not whole or min(spacing) <= 0 or (segment is None and kind != "LABELMAP"):
+            raise refusal(MSK_009, "frame", where=f"{a.name}, frame {index}")
+        every.append((segment or 0, spacing, turn, corner))
+    if not every:
+        raise refusal(MSK_009, "frame", where=a.name)
+    segments, spacings, turns, corners = zip(*every, strict=True)
+    step, turn_ = np.array(spacings), np.array(turns)
+    return Frames(
+        np.array(segments),
+        np.array(corners),
+        turn_[:, 3:] * step[:, :1],
+        turn_[:, :3] * step[:, 1:],
+        (a.integer(0x00280010) or 0, a.integer(0x00280011) or 0),
     )
-    at = corner + np.outer(down, step_down) + np.outer(right, step_right)
-    inside = ((at >= 0) & (at < np.array(whole.shape))).all(axis=1)
-    whole[tuple(at[inside].T)] = True
+
+
+def _group(tag: int, own: Attributes, shared: Attributes | None) -> Attributes | None:
+    """Functional group of a frame; of all frames where it has none."""
+    for place in (own, shared):
+        found = place.items(tag) if place is not None else None
+        if found:
+            return found[0]
+    return None
+
+
+def _on(frames: Frames, name: str, grid: Grid) -> _Placed:
+    """Frames as whole indices; refuses planes that do not lie on the voxels."""
+    to_grid = np.linalg.inv(grid.affine_lps)
+    corners = frames.corners @ to_grid[:3, :3].T + to_grid[:3, 3]
+    downs, rights = frames.downs @ to_grid[:3, :3].T, frames.rights @ to_grid[:3, :3].T
+    whole = [np.rint(v) for v in (corners, downs, rights)]
+    down, right = np.abs(whole[1]), np.abs(whole[2])
+    if not ((down.sum(axis=1) == 1) & (right.sum(axis=1) == 1) & (down != right).any(axis=1)).all():
+        shape, affine = frames.lattice()
+        raise off_grid(shape, affine, grid, name)
+    rows, columns = frames.size
+    limits = np.maximum(CORNER_TOL, PLANE_TOL_MM / np.array(grid.spacing_mm))
+    beside = np.concatenate([
+        (corners - whole[0]) + a * (rows - 1) * (downs - whole[1])
+        + b * (columns - 1) * (rights - whole[2])
+        for a in (0, 1) for b in (0, 1)
+    ])  # fmt: skip
+    if (np.abs(beside) > limits).any():
+        raise beside_centres(beside, grid, name)
+    corners_, downs_, rights_ = (v.astype(np.int64) for v in whole)
+    return _Placed(corners_, downs_, rights_)
+
+
+def _put(plane: NDArray[Any], corner: Ints, down: Ints, right: Ints, whole: NDArray[Any]) -> None:
+    """Set what a plane marks; what lies outside the array is left out."""
+    row_axis, column_axis = int(np.abs(down).argmax()), int(np.abs(right).argmax())
+    level_axis = 3 - row_axis - column_axis
+    level = int(corner[level_axis])
+    if not 0 <= level < whole.shape[level_axis]:
+        return
+    target = whole[tuple(level if k == level_axis else slice(None) for k in range(3))]
+    for axis, step in ((0, down[row_axis]), (1, right[column_axis])):
+        if step < 0:
+            plane = np.flip(plane, axis)
+    first = [
+        int(corner[axis]) - (n - 1 if step < 0 else 0)
+        for axis, n, step in (
+            (row_axis, plane.shape[0], down[row_axis]),
+            (column_axis, plane.shape[1], right[column_axis]),
+        )
+    ]
+    if row_axis > column_axis:
+        plane, first = plane.T, first[::-1]
+    here, there = [], []
+    for start, n, most in zip(first, plane.shape, target.shape, strict=True):
+        low, high = max(0, start), min(most, start + n)
+        if high <= low:
+            return
+        here.append(slice(low, high))
+        there.append(slice(low - start, high - start))
+    marked = plane[tuple(there)]
+    np.copyto(target[tuple(here)], marked.astype(whole.dtype, copy=False), where=marked != 0)

@@ -1,0 +1,143 @@
+"""Which structure of a mask file is meant: by a person's word, else by code, else by words."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from netimg.anatomy import LABEL_NAMES
+from netimg.errors import MSK_003
+from netimg.reading.problems import refusal
+from netimg.reading.tables import table
+from netimg.reading.tracer import plain
+from netimg.resources import load_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netimg.reading.masks.part import Structure
+
+LIVER, LESION = "liver", "lesion"
+
+
+def choose(
+    structures: Sequence[Structure], *, want: str, label: str | None, file: str
+) -> list[Structure]:
+    """Structures that are meant: several for lesions, or where several are one liver; none of none.
+
+    Raises
+    ------
+    MaskError
+        MSK-003 with the names that are there.
+    """
+    if label is None and not structures:
+        return []
+    if label is not None:
+        return [_labelled(structures, label, file)]
+    if want not in (LIVER, LESION):
+        words = [s for s in structures if want.casefold() in plain(s.name)]
+        return words or _only_one(structures, want, file)
+    if not any(s.name or s.code for s in structures):
+        return _unnamed(structures, want, file)
+    coded = [s for s in structures if s.code in table("masks")[want]["codes"]]
+    fits = coded or [s for s in structures if not _coded_otherwise(s, want) and _says(s, want)]
+    if not fits:
+        fits = [s for s in _only_one(structures, want, file) if meaning(s) is None]
+        if not fits:
+            raise not_there(structures, want, file)
+    return fits if want == LESION else _one_liver(fits, file, coded=bool(coded))
+
+
+def meaning(structure: Structure) -> str | None:
+    """``liver``, ``lesion``, ``other`` for what is neither, None where it cannot be told."""
+    for want in (LESION, LIVER):
+        if structure.code in table("masks")[want]["codes"]:
+            return want
+    if code_of(structure) not in (None, 1, 2):
+        return "other"
+    return next((want for want in (LESION, LIVER) if _says(structure, want)), None)
+
+
+def code_of(structure: Structure) -> int | None:
+    """Netimg's label code of a structure: by its name, else by its property type."""
+    found = _names().get(plain(structure.name))
+    return _types().get(structure.code or "") if found is None else found
+
+
+def not_there(structures: Sequence[Structure], asked: str, file: str) -> Exception:
+    """Refusal that names what is there instead."""
+    return refusal(MSK_003, where=file, asked=asked, present=present(structures))
+
+
+def present(structures: Sequence[Structure]) -> str:
+    """Structures as `FILE:LABEL` names them."""
+    return ", ".join(map(str, structures)) or "nothing"
+
+
+@cache
+def _names() -> Mapping[str, int]:
+    names = {plain(text): code for code, text in LABEL_NAMES.items()}
+    return names | {str(k): int(v) for k, v in table("masks")["synonyms"].items()}
+
+
+@cache
+def _types() -> Mapping[str, int]:
+    """Codes that name one structure and no side of it."""
+    rows = load_toml("configs", "reporting", "codes.toml")["labels"].items()
+    plain_rows = [(int(n), row) for n, row in rows if "side" not in row]
+    return {row["code"]: n for n, row in reversed(plain_rows)}
+
+
+def _only_one(structures: Sequence[Structure], want: str, file: str) -> list[Structure]:
+    if len(structures) > 1:
+        raise not_there(structures, want, file)
+    return list(structures)
+
+
+def _unnamed(structures: Sequence[Structure], want: str, file: str) -> list[Structure]:
+    """Numbers without names: lesions each, or a liver in netimg's own codes."""
+    liver = table("masks")[LIVER]["labels"]
+    if want == LIVER and len(structures) > 1 and not all(s.number in liver for s in structures):
+        raise refusal(MSK_003, "several", where=file, asked=want, present=present(structures))
+    return list(structures)
+
+
+def _one_liver(fits: list[Structure], file: str, *, coded: bool) -> list[Structure]:
+    """What is called liver and nothing more, else the only one, else all of one code."""
+    words = set(table("masks")[LIVER]["words"])
+    whole = [s for s in fits if set(plain(s.name).split()) <= words and s.name]
+    if len(whole) == 1 or len(fits) == 1:
+        return whole or fits
+    if coded:
+        return fits
+    raise refusal(MSK_003, "which", where=file, asked=LIVER, present=present(fits))
+
+
+def _coded_otherwise(structure: Structure, want: str) -> bool:
+    """Whether its code says that it is the other of liver and lesion."""
+    other = LIVER if want == LESION else LESION
+    return structure.code in table("masks")[other]["codes"]
+
+
+def _says(structure: Structure, want: str) -> bool:
+    """Whether a name means it, else the type of an ROI; "liver lesion" means a lesion."""
+    rows = table("masks")
+    for text in (structure.name, structure.hint):
+        words = {re.sub(r"\d+$", "", word) for word in plain(text).split()}
+        for kind in (LESION, LIVER):
+            if words & set(rows[kind]["words"]):
+                return kind == want
+    return False
+
+
+def _labelled(structures: Sequence[Structure], label: str, file: str) -> Structure:
+    asked = label.strip().casefold()
+    for fits in (
+        [s for s in structures if asked == str(s.number)],
+        [s for s in structures if asked == s.name.strip().casefold()],
+        [s for s in structures if asked in s.name.casefold()],
+    ):
+        if len(fits) == 1:
+            return fits[0]
+    raise not_there(structures, label, file)

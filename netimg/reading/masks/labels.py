@@ -1,0 +1,191 @@
+"""Numbers on a lattice of their own, as NIfTI and NRRD hold them: onto a grid, or as they lie."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netimg.errors import MSK_009, MSK_011
+from netimg.geometry import Grid
+from netimg.reading.masks.part import Numbered, Structure
+from netimg.reading.masks.place import Placement, place
+from netimg.reading.problems import refusal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from netimg.arrays import LabelZYX
+
+LABEL_MAX = 65535
+_WHOLE_TOL = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A segment that a file describes: its number among the labels of one layer, name, code."""
+
+    number: int
+    name: str
+    code: str | None = None
+    layer: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """Labels of a mask file in its own axes, and the affine from their indices to LPS.
+
+    Several ``layers`` where segments overlap. ``named`` is empty where the file names nothing.
+    """
+
+    file: str
+    layers: tuple[NDArray[np.uint16], ...]
+    affine_lps: NDArray[np.float64]
+    named: tuple[Named, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along each axis, in the order of the file."""
+        a, b, c = self.layers[0].shape
+        return a, b, c
+
+    def placed(self, grid: Grid) -> Placement:
+        """Where the labels lie on a grid.
+
+        Raises
+        ------
+        MaskError
+            MSK-001, MSK-009, MSK-014.
+        """
+        return place(self.shape, self.affine_lps, grid, name=self.file)
+
+    def structures(self, grid: Grid) -> list[Structure]:
+        """Every segment the file names, else every number in it, ascending.
+
+        Raises
+        ------
+        MaskError
+            MSK-001, MSK-009, MSK-014.
+        """
+        where = self.placed(grid)
+        layers = [Numbered(where.turned(layer), where.start) for layer in self.layers]
+        named = self.named or tuple(
+            Named(number, "", layer=at)
+            for at, layer in enumerate(layers)
+            for number in layer.present()
+        )
+        return [
+            Structure(
+                one.number, partial(layers[one.layer].part, one.number, grid), one.name, one.code
+            )
+            for one in named
+        ]
+
+    def on(self, grid: Grid) -> LabelZYX:
+        """Numbers on a grid, uint16 ``[z, y, x]``, 0 where the file does not reach.
+
+        A number of a later layer stands over one of an earlier.
+
+        Raises
+        ------
+        MaskError
+            MSK-001, MSK-009, MSK-014.
+        """
+        where = self.placed(grid)
+        whole: LabelZYX = np.zeros(grid.shape, dtype=np.uint16)
+        for layer in self.layers:
+            turned = where.turned(layer)
+            here, there = _overlap(where.start, turned.shape, grid.shape)
+            part = turned[there]
+            np.copyto(whole[here], part, where=part != 0)
+        return whole
+
+    def on_own_grid(self) -> tuple[LabelZYX, Grid]:
+        """Numbers and their own grid, axes turned to lie nearest to z, y, x.
+
+        Raises
+        ------
+        MaskError
+            MSK-009 where the axes are no grid.
+        """
+        grid = own_grid(self.shape, self.affine_lps, self.file)
+        return self.on(grid), grid
+
+
+def own_grid(shape: tuple[int, int, int], affine_lps: NDArray[np.float64], file: str) -> Grid:
+    """Grid of a lattice, its axes turned to lie nearest to z, y, x.
+
+    Raises
+    ------
+    MaskError
+        MSK-009 where the axes are no grid.
+    """
+    axes = affine_lps[:3, :3]
+    spacing = np.linalg.norm(axes, axis=0)
+    if not (np.isfinite(affine_lps).all() and (spacing > 0).all()):
+        raise refusal(MSK_009, where=file, how="does not say")
+    share = np.abs(axes / spacing)
+    best = max(
+        itertools.permutations(range(3)),
+        key=lambda order: sum(share[w, a] for w, a in zip((2, 1, 0), order, strict=True)),
+    )
+    corner, columns = np.zeros(3), []
+    for world, axis in zip((2, 1, 0), best, strict=True):
+        flip = axes[world, axis] < 0
+        corner[axis] = shape[axis] - 1 if flip else 0
+        columns.append(axes[:, axis] / spacing[axis] * (-1 if flip else 1))
+    origin = axes @ corner + affine_lps[:3, 3]
+    rows = np.array(columns).T
+    a, b, c = best
+    try:
+        return Grid(
+            shape=(shape[a], shape[b], shape[c]),
+            spacing_mm=(float(spacing[a]), float(spacing[b]), float(spacing[c])),
+            origin_lps_mm=(float(origin[0]), float(origin[1]), float(origin[2])),
+            directions=(tuple(rows[0]), tuple(rows[1]), tuple(rows[2])),
+        )
+    except ValueError as error:
+        raise refusal(MSK_009, where=f"{file}: {error}", how="does not say") from error
+
+
+def whole_numbers(values: NDArray[Any], name: str) -> NDArray[np.uint16]:
+    """Values as labels, a plane of the last axis at a time.
+
+    Raises
+    ------
+    MaskError
+        MSK-011 for fractions beyond a thousandth, negative and huge values, what is no number.
+    """
+    labels = np.empty(values.shape, dtype=np.uint16, order="F")
+    for at in range(values.shape[-1]):
+        labels[..., at] = _whole(values[..., at], name)
+    return labels
+
+
+def _whole(plane: NDArray[Any], name: str) -> NDArray[Any]:
+    if plane.dtype.kind in "biu":
+        low, high = (int(plane.min()), int(plane.max())) if plane.size else (0, 0)
+        if low < 0 or high > LABEL_MAX:
+            raise refusal(MSK_011, where=name, value=float(low if low < 0 else high))
+        return plane
+    rounded: NDArray[Any] = np.rint(plane)
+    wrong = ~(np.abs(plane - rounded) <= _WHOLE_TOL) | (rounded < 0) | (rounded > LABEL_MAX)
+    if wrong.any():
+        raise refusal(MSK_011, where=name, value=float(plane[wrong][0]))
+    return rounded
+
+
+def _overlap(
+    start: tuple[int, int, int], size: tuple[int, ...], full: tuple[int, int, int]
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Box of the grid that an array covers, and the same box in the array."""
+    here, there = [], []
+    for first, n, most in zip(start, size, full, strict=True):
+        low = min(max(0, first), most)
+        high = max(low, min(most, first + n))
+        here.append(slice(low, high))
+        there.append(slice(low - first, high - first))
+    return tuple(here), tuple(there)
