@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from netimg.errors import IDX_020, SEL_011, USE_005, InputError, UsageError
+from netimg.errors import IDX_014, IDX_020, SEL_011, USE_005, InputError, UsageError
 from netimg.flag import Flag, Severity
 from netimg.progress import Progress, silent
 from netimg.reading.choose import by_token, is_meant, not_there, several
@@ -25,7 +25,7 @@ from netimg.reading.listing import FoundStudy, find_studies, listed, pick
 from netimg.reading.nothing import nothing_usable, too_coarse
 from netimg.reading.overrides import check_overrides
 from netimg.reading.pair import same_person
-from netimg.reading.person import patient_of, study_header
+from netimg.reading.person import identities, patient_of, study_header
 from netimg.reading.pet import read_pet
 from netimg.reading.problems import code_of, count, doubt, refusal, sentence
 from netimg.reading.select import select
@@ -218,7 +218,7 @@ class _Reading:
             time=head.time,
             description=head.description,
             accession=head.accession,
-            flags=flags,
+            flags=(*self.index.flags, *flags),
         )
 
     def _no_ct(self, series: Sequence[Series], n_files: int) -> Flag:
@@ -230,7 +230,6 @@ class _Reading:
 
     def _identified(self, images: Sequence[Header]) -> tuple[list[Header], list[SetAside]]:
         """Images of one patient identity; two are refused unless one was chosen."""
-        ids = {h.patient.id for h in images if h.patient.id}
         chosen = self.overrides.get("patient")
         if chosen is not None:
             kept = [h for h in images if h.patient.id == str(chosen)]
@@ -240,8 +239,11 @@ class _Reading:
                 raise UsageError(USE_005, what=what, todo=todo)
             rest = [h for h in images if h.patient.id != str(chosen)]
             return kept, [_aside(h, "IDX-020/aside", file=h.file.name) for h in rest]
-        if len(ids) > 1:
-            raise refusal(IDX_020, uid=self.uid, n=len(ids))
+        people = identities(images)
+        if len(people) > 1:
+            sizes = [len({h.file for h in own}) for own in people]
+            files = ", ".join(f"{n} file{'' if n == 1 else 's'}" for n in sizes)
+            raise refusal(IDX_020, uid=self.uid, n=len(people), files=files)
         return list(images), []
 
     def _read(self, parts: Mapping[int, Draft]) -> tuple[list[Series], dict[int, InputError]]:
@@ -256,6 +258,8 @@ class _Reading:
         return series, refused
 
     def _one(self, draft: Draft) -> Series:
+        if draft.uid in self.index.contradicted:
+            raise refusal(IDX_014, "series", series=draft.label)
         if draft.kind == "CT":
             return read_ct(draft, self.settings, regrid=bool(self.overrides.get("regrid")))
         return read_pet(draft, self.settings, self.overrides)
