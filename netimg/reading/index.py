@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_002, IDX_009, NetimgError
@@ -170,6 +171,7 @@ def is_image(header: Header) -> bool:
     return kind_of(header.sop_class)[1] in ("ct", "pet")
 
 
+@cache
 def kind_of(sop_class: str) -> tuple[str, str]:
     """Plain name of a kind of object, and what becomes of it (``ct``, ``pet``, ``mask`` ...)."""
     rows = table("objects")["objects"]

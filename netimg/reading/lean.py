@@ -32,7 +32,7 @@ class Shared:
                 known = self._texts.setdefault(value, value)
                 if known is not value:
                     object.__setattr__(noun, name, known)
-            elif is_dataclass(value):
+            elif _names(kind):
                 self._replace(value)
 
 
