@@ -39,6 +39,10 @@ class Reading:
         str | None,
         option(_READ, "--tracer", "Tracer id of configs/reading/tracers.toml.", metavar="ID"),
     ] = None
+    regrid: Annotated[
+        bool,
+        option(_READ, "--regrid", "Straighten a tilted CT, even out or fill an uneven one."),
+    ] = False
     weight_kg: Annotated[
         float | None, option(_PATIENT, "--weight-kg", "Body weight at the PET, kg.")
     ] = None
@@ -91,6 +95,7 @@ class Reading:
             "patient": self.patient,
             "phase": self.phase,
             "tracer": self.tracer,
+            "regrid": self.regrid or None,
             "weight_kg": self.weight_kg,
             "height_m": None if self.height_cm is None else self.height_cm / 100.0,
             "sex": self.sex,
