@@ -108,6 +108,7 @@ class PixelOpener:
 
     def _read(self) -> Volume:
         values = np.empty(self.grid.shape, dtype=np.float32)
+        lowest, highest = np.float32(np.inf), np.float32(-np.inf)
         with Archives(self.settings) as archives:
             stored_slices = _read_slices(self.slices, self.settings, archives)
             for z, (part, stored) in enumerate(zip(self.slices, stored_slices, strict=True)):
@@ -116,7 +117,10 @@ class PixelOpener:
                 if part.factor != 1.0:
                     scaled *= part.factor
                 values[z] = scaled
-        low, high = float(values.min()), float(values.max())
+                # Slice by slice, while it is in the processor's cache; NaN is passed on.
+                lowest = np.minimum(lowest, values[z].min())
+                highest = np.maximum(highest, values[z].max())
+        low, high = float(lowest), float(highest)
         if not (math.isfinite(low) and math.isfinite(high)):
             raise refusal(PIX_019, series=self.series)
         if self.quantity is Quantity.HU:
