@@ -27,9 +27,10 @@ _FLOATS = frozenset(
     (0x00189220, 0x00189332, 0x00189330, 0x00189328, 0x00209241, 0x0018937C, 0x00409224, 0x00409225)
 )
 """Numbers that are binary floats where the file does not say so (implicit syntax)."""
-_BINARY = frozenset(
-    (0x00209057, 0x00209128, 0x00209156, 0x00209162, 0x00209163, 0x00209228, 0x00189337, 0x00189729)
-)
+_BINARY = frozenset((
+    0x00209057, 0x00209128, 0x00209156, 0x00209162, 0x00209163, 0x00209228, 0x00189337, 0x00189729,
+    0x00620004, 0x0062000B, 0x0062000E,
+))  # fmt: skip
 """Integers that are binary where the file does not say so."""
 
 
@@ -141,9 +142,7 @@ class Attributes:
         if found is None:
             return None
         charset = self._charset()
-        return tuple(
-            Attributes(item, self.name, charset) for item in items(*found, name=self.name)
-        )
+        return tuple(Attributes(item, self.name, charset) for item in items(*found, name=self.name))
 
     def private(self, group: int, low: int, creator: str) -> tuple[str, bool] | None:
         """Private value by its creator: its text, and whether the creator stood there.
