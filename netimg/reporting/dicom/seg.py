@@ -112,16 +112,19 @@ def seg_files(
         hide(headers, hidden.study, twin)
         result, anatomy = hidden, hidden.anatomy or anatomy
     frames = tell_apart(headers, series.instances)
+    filed = all(i.z_index is not None for i in series.instances)
     base = int(settings["reporting.dicom.series_base"])
     files: dict[str, Callable[[Path], object]] = {}
     liver_labels, liver_segments = _liver_and_lesions(anatomy, result)
     if liver_segments:
-        job = _Job(anatomy, headers, frames, result.manifest, when, base + 1, "LIVER_LESIONS")
+        job = _Job(
+            anatomy, headers, frames, filed, result.manifest, when, base + 1, "LIVER_LESIONS"
+        )
         kind = _Overlapping if liver_segments[0].label == "Liver" else Segmentation
         files["dicom/seg_lesions.dcm"] = job.writer(kind, liver_labels, liver_segments)
     labels, segments = _structures(anatomy)
     if segments:
-        job = _Job(anatomy, headers, frames, result.manifest, when, base + 2, "ANATOMY")
+        job = _Job(anatomy, headers, frames, filed, result.manifest, when, base + 2, "ANATOMY")
         files["dicom/seg_anatomy.dcm"] = job.writer(Segmentation, labels, segments)
     return files
 
@@ -217,6 +220,8 @@ class _Job:
     anatomy: Anatomy
     headers: list[Dataset]
     frames: dict[str, FrameReference]
+    filed: bool
+    """Whether slices of the grid are those of the files: not where they were resampled."""
     manifest: Manifest | None
     when: dt.datetime
     series_number: int
@@ -276,6 +281,8 @@ class _Job:
             setattr(seg, f"{part}Time", self.when.strftime("%H%M%S"))
         for tool in seg.get("ContributingEquipmentSequence", ()):
             tool.ContributionDateTime = self.when.strftime("%Y%m%d%H%M%S")
+        if not self.filed:
+            _claim_no_source(seg)
         name_frames(seg, self.frames)
         _steady_dimension_uid(seg, uid("dimensions"))
         return seg
@@ -292,7 +299,7 @@ class _Job:
     def _slice_by_slice(self) -> bool:
         """Whether source image k is slice k of the grid."""
         grid = self.anatomy.grid
-        if len(self.headers) != grid.shape[0]:
+        if not self.filed or len(self.headers) != grid.shape[0]:
             return False
         ends = [0, grid.shape[0] - 1]
         expected = grid.to_world(np.array([[z, 0, 0] for z in ends], dtype=np.float64))
@@ -352,6 +359,13 @@ class _Job:
 
 def _coded(entry: dict[str, str]) -> CodedConcept:
     return CodedConcept(entry["code"], entry.get("scheme", "SCT"), entry["meaning"])
+
+
+def _claim_no_source(seg: Dataset) -> None:
+    """Let no frame say that it was drawn on one slice: it lies where slices were resampled to."""
+    for item in seg.PerFrameFunctionalGroupsSequence:
+        if "DerivationImageSequence" in item:
+            del item.DerivationImageSequence
 
 
 def _steady_dimension_uid(seg: Dataset, uid: str) -> None:
