@@ -83,6 +83,7 @@ def settle(
     *,
     half_life_s: float,
     nuclide: str | None,
+    tracer: str | None,
     notes: Notes,
     repair: bool,
 ) -> dt.datetime:
@@ -117,7 +118,9 @@ def settle(
         raise refusal(SUV_042, hours=uptake / 3600.0, nuclide=nuclide or "this nuclide")
     low, high = rows["usual_uptake_min"]
     if short and not low * 60 <= uptake <= high * 60:
-        notes.add("SUV-016", minutes=uptake / 60.0, range=f"{low:.0f}-{high:.0f}")
+        usual = f"{low:.0f}-{high:.0f}"
+        tracer = tracer or nuclide or "this tracer"
+        notes.add("SUV-016", minutes=uptake / 60.0, range=usual, tracer=tracer)
     return moment
 
 
@@ -139,7 +142,10 @@ def _say_repaired(
     before: dt.datetime, after: dt.datetime, reference: dt.datetime, notes: Notes
 ) -> None:
     if before - after == _DAY:
-        notes.add("SUV-024")
+        if after.date() < reference.date():
+            notes.add("SUV-024")
+        else:
+            notes.add("SUV-024/late", before=before.isoformat(" "), scan=reference.isoformat(" "))
         return
     notes.add(
         "SUV-017/repaired",

@@ -150,6 +150,7 @@ def _to_start(job: Job, case: Case, path: str, scale: tuple[float, ...]) -> SuvR
         chosen.at,
         half_life_s=case.half_life_s,
         nuclide=case.nuclide,
+        tracer=case.injection.tracer,
         notes=job.notes,
         repair=job.repair,
     )
@@ -217,6 +218,7 @@ def _administered(job: Job, case: Case, times: Times) -> dt.datetime:
         times.earliest,
         half_life_s=case.half_life_s,
         nuclide=case.nuclide,
+        tracer=case.injection.tracer,
         notes=job.notes,
         repair=job.repair,
     )
