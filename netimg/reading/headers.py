@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_004, IDX_015
 from netimg.reading.attributes import Attributes
-from netimg.reading.pixel_format import PixelFormat, lossy_ratio, pixel_formats
 from netimg.reading.pet_header import pet_slice
+from netimg.reading.pixel_format import PixelFormat, lossy_ratio, pixel_formats
 from netimg.reading.problems import refusal
 from netimg.reading.scan import scan
 from netimg.reading.walk import content
@@ -244,7 +244,7 @@ def header_of(
 
 
 def _time_slot(a: Attributes) -> int | None:
-    """Image Index counts all slices of the first time, then those of the next (PS3.3 C.8.9.4.1.9)."""
+    """Image Index counts the slices of the first time, then the next (PS3.3 C.8.9.4.1.9)."""
     index, slices = a.integer(0x00541330), a.integer(0x00540081)
     return (index - 1) // slices if index and slices and index > 0 and slices > 0 else None
 

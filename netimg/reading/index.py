@@ -13,6 +13,7 @@ from netimg.reading.crew import read_all
 from netimg.reading.dicomdir import check, listed_files, read_disc_index
 from netimg.reading.digest import digest
 from netimg.reading.lean import Shared
+from netimg.reading.multiframe import with_parts
 from netimg.reading.person import persons
 from netimg.reading.problems import code_of, doubt, refusal, sentence
 from netimg.reading.tables import table
@@ -132,7 +133,7 @@ class _Harvest:
         studies = {h.file.name: h.study_uid for h in headers}
         contradicted = {i.series_uid for i in copies if i.code == "IDX-014" and i.series_uid}
         return Index(
-            headers=tuple(kept),
+            headers=tuple(with_parts(kept)),
             set_aside=tuple(aside),
             count=found,
             studies=studies,

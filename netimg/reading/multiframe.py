@@ -164,9 +164,7 @@ class _Common:
         )
 
 
-def _common(
-    whole: Attributes, file: Found, described: list[Scan], announced: int
-) -> _Common:
+def _common(whole: Attributes, file: Found, described: list[Scan], announced: int) -> _Common:
     shared = _items(whole, _SHARED)[:1]
     flat = tuple(_flat(item, whole.name) for item in shared)
     parked = tuple(p for item in shared for p in _in_item(item, whole.name, _CONVERTED_SHARED))
@@ -249,9 +247,7 @@ def _header(common: _Common, own: Scan | None, number: int) -> Header:
     elif header.sop_class == ENHANCED_CT and (header.rescale_type or "").upper() == "US":
         unit = "a unit that is not said" if mapping is None else mapping.code
         changes["rescale_type"] = f"{unit} (Rescale Type US)"
-    frame = replace(
-        common.frame, number=number, missing=missing, volumetric=a.text(0x00089206)
-    )
+    frame = replace(common.frame, number=number, missing=missing, volumetric=a.text(0x00089206))
     return replace(header, frame=frame, **changes)
 
 

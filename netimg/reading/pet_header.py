@@ -74,9 +74,7 @@ def injections_of(
     if items is None:
         return None
     return tuple(
-        _injection(item)
-        for item in items
-        if agents is None or item.integer(0x00189729) in agents
+        _injection(item) for item in items if agents is None or item.integer(0x00189729) in agents
     )
 
 

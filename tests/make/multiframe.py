@@ -344,13 +344,14 @@ def item(elements):
         for keyword, value in elements.items():
             if value is None:
                 continue
-            if keyword.endswith("Sequence"):
-                value = [part if isinstance(part, Dataset) else _sub(part) for part in value]
-            setattr(dataset, keyword, value)
+            nested = keyword.endswith("Sequence")
+            setattr(dataset, keyword, [_sub(part) for part in value] if nested else value)
     return dataset
 
 
 def _sub(part):
+    if isinstance(part, Dataset):
+        return part
     if isinstance(part, tuple):
         names = ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
         return item(dict(zip(names, part, strict=True)))

@@ -73,7 +73,8 @@ class FrameReference:
 def source_headers(instances: Sequence[Instance]) -> list[Dataset]:
     """Header-only copies of the source images, in the order of the grid.
 
-    A frame of a file of many looks like a slice of its own; `tell_apart` gives it a UID. Text is decoded to UTF-8, missing type 2 attributes are empty, private tags and whatever
+    A frame of a file of many looks like a slice of its own; `tell_apart` gives it a UID. Text is
+    decoded to UTF-8, missing type 2 attributes are empty, private tags and whatever
     highdicom does not need are left out.
 
     Raises
