@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netimg.pipeline.request import Masks, Request
     from netimg.segmentation.cards import Card
     from netimg.settings import Settings
-    from netimg.study import Study
+    from netimg.study import Series, Study
 
 _HOW_FAST = ("resources.", "batch.")
 """Settings that leave no trace in a result: the same study, the same bytes, on any machine."""
@@ -41,7 +41,7 @@ def manifest_of(
             allow_test_only=settings["segmentation.allow_test_model"],
         )
         weights = tuple(stage.sha256 for stage in card.stages)
-    used = [s for s in (study.ct, *study.pets) if s is not None]
+    used = [*_may_be_used(study), *study.pets]
     instances = sorted((i.sop_instance_uid, i.size_bytes) for s in used for i in s.instances)
     config = {
         "version": __version__,
@@ -71,6 +71,17 @@ def manifest_of(
         platform=f"{platform.system()} {platform.machine()}, python {platform.python_version()}",
         started_at=now(),
     )
+
+
+def _may_be_used(study: Study) -> list[Series]:
+    """The CT; where its phase is open, every CT that a look at the pictures may prefer to it."""
+    from netimg.reading.candidate import phase_is_open
+    from netimg.reading.choose import candidates
+
+    if study.ct is None:
+        return []
+    others = candidates(study.series) if phase_is_open(study.ct) else []
+    return [study.ct, *(s for s in others if s.number != study.ct.number)]
 
 
 def card_of(settings: Settings) -> Card:

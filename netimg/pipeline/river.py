@@ -13,6 +13,7 @@ from netimg.pipeline.clock import Clock
 from netimg.pipeline.facts import dated
 from netimg.pipeline.given import given_anatomy
 from netimg.pipeline.loaded import StudyResult, fields_of
+from netimg.pipeline.picture import looked_at
 from netimg.progress import Progress, silent
 from netimg.settings import Settings
 from netimg.study import Study
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from netimg.pipeline.request import Masks
     from netimg.treatment import Plans
     from netimg.verdict import Assessment
+    from netimg.volume import Volume
 
 
 def analyse(
@@ -61,9 +63,38 @@ def analyse(
         from netimg.reading import open_study
 
         study = open_study(study, settings=settings, progress=progress)
+    study, held = look(study, settings=settings, clock=clock)
     anatomy, flags = find_anatomy(study, settings=settings, clock=clock)
+    del held
     facts = dated(facts, study)
     return judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)
+
+
+def look(
+    study: Study,
+    *,
+    masks: Masks | None = None,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+) -> tuple[Study, list[Volume]]:
+    """Look at the pictures for the contrast phase, and choose the CT once more.
+
+    Returns
+    -------
+    study
+        With the phase of its CT confirmed, corrected or doubted.
+    held
+        Its loaded images: as long as a caller holds them, nothing is decoded twice.
+    """
+    held = [series.load() for series in (study.ct, *study.pets) if series]
+    if study.ct is None or (masks is not None and masks.given):
+        return study, held
+    clock = clock or Clock(silent)
+    clock.stage("look")
+    again = looked_at(study, settings=settings or Settings.shipped(), progress=clock.progress)
+    if again.ct is not None and again.ct.number != study.ct.number:
+        held.append(again.ct.load())
+    return again, held
 
 
 def find_anatomy(

@@ -7,10 +7,11 @@ from dataclasses import replace
 from netimg.pipeline.clock import Clock
 from netimg.pipeline.facts import dated, load_facts
 from netimg.pipeline.log import tell_chosen, tell_result
+from netimg.pipeline.picture import with_masks_read
 from netimg.pipeline.provenance import card_of, manifest_of, model_name, now, peak_memory_mb
 from netimg.pipeline.request import Outcome, Request
 from netimg.pipeline.required import check_found, check_read
-from netimg.pipeline.river import find_anatomy, judge
+from netimg.pipeline.river import find_anatomy, judge, look
 from netimg.progress import Progress, silent
 from netimg.settings import Settings
 
@@ -43,15 +44,17 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
         settings=settings,
         progress=progress,
     )
-    tell_chosen(study)
     facts = dated(typed, study)
     check_read(request.require, study, facts)
     manifest = manifest_of(study, request, facts, settings)
     if holds(request.output, manifest):
         return Outcome(path=request.output, result=None)
     check_target(request.output, overwrite=request.overwrite)
-    held = [series.load() for series in (study.ct, *study.pets) if series]  # decoded once
+    study, held = look(study, masks=request.masks, settings=settings, clock=clock)
     anatomy, flags = find_anatomy(study, masks=request.masks, settings=settings, clock=clock)
+    if anatomy is not None and request.masks.given:
+        study = with_masks_read(study, anatomy)
+    tell_chosen(study)
     check_found(request.require, study, anatomy, flags)
     done = judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)
     tell_result(done)

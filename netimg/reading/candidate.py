@@ -73,6 +73,11 @@ def read_phase(series: Series, medians: OrganMedians | None = None) -> PhaseRead
     return decide(words, tags, medians)
 
 
+def phase_is_open(series: Series) -> bool:
+    """Whether words and tags alone leave the phase of a CT open."""
+    return not series.phase_typed and read_phase(series).is_open
+
+
 def with_phase(series: Series, phase: str) -> Series:
     """The series with the phase a person typed."""
     said = doubt("SEL-012/phase", touches=("ct",), series=name_of(series), phase=phase)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _SHORTEST_PREFIX = 8
 _MOST_LISTED = 12
+BY_NAME = "chosen by you (--ct)"
+"""First reason of a CT that a person asked for."""
 _CHOSEN = ("chosen: ", "chosen by you")
 _CHOICE_CODES = ("SEL-001", "SEL-002", "SEL-012", "SEL-016", "SEL-019")
 _RANKED_BY = (
@@ -109,7 +111,7 @@ def choose_ct(series: Sequence[Series], *, asked: Series | None) -> Series | Non
         return replace(
             asked,
             role=Role.PRIMARY_CT,
-            why=("chosen by you (--ct)", *asked.why),
+            why=(BY_NAME, *asked.why),
             flags=(*asked.flags, *_doubts(asked, series, by_name=True), flag),
         )
     fit = [undecided(s) for s in candidates(series)]

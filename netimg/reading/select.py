@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netimg.reading.candidate import as_candidate, with_phase, with_phase_read
-from netimg.reading.choose import choose_ct, undecided
+from netimg.reading.choose import BY_NAME, choose_ct, undecided
 from netimg.reading.choose_pet import choose_pets
 from netimg.reading.glance import glanced
 from netimg.reading.pair import pair
@@ -72,23 +72,28 @@ def select(
     return _paired(judged, ct, pets)
 
 
-def select_again(study: Study, medians: Mapping[int, OrganMedians]) -> Study:
+def select_again(
+    study: Study, medians: Mapping[int, OrganMedians], *, stay: bool = False
+) -> Study:
     """The study chosen once more with what the pictures of some CTs show (by series number).
 
-    A CT that a person asked for stays, and so does a phase that was typed.
+    A CT that a person asked for stays, and so does a phase that was typed; ``stay`` keeps the CT
+    whatever the pictures show.
     """
+    before = study.ct
+    if before is None or before.phase_typed:
+        return study
     judged = []
     for one in study.series:
-        bare = undecided(one) if one.kind == "CT" else one
+        again = undecided(one) if one.kind == "CT" and not stay else one
         seen = one.kind == "CT" and one.number in medians
-        judged.append(with_phase_read(bare, medians[one.number]) if seen else bare)
-    before = study.ct
-    if before is None:
-        return replace(study, series=tuple(judged))
+        judged.append(with_phase_read(again, medians[one.number]) if seen else again)
     now = next(s for s in judged if s.number == before.number)
-    by_name = bool(before.why) and before.why[0].startswith("chosen by you")
-    ct = before if before.phase_typed else choose_ct(judged, asked=now if by_name else None) or before
-    found = _paired(judged, ct, study.pets)
+    ct: Series | None = now
+    if not stay:
+        by_name = before.why[:1] == (BY_NAME,)
+        ct = choose_ct(judged, asked=now if by_name else None)
+    found = _paired(judged, ct or now, study.pets)
     kept = tuple(f for f in study.flags if f.code not in ("SEL-010", "SEL-014"))
     return replace(
         study, series=found.series, ct=found.ct, pets=found.pets, flags=(*kept, *found.flags)

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import math
 import threading
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from netimg.segmentation.passes import Passes
 from netimg.segmentation.preprocess import upright
 from netimg.segmentation.protocol import Device, RunPlan, StagePlan
 from netimg.segmentation.slide import tiles
+from netimg.volume import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from netimg.geometry import Grid
     from netimg.progress import Progress
     from netimg.segmentation.cards import Card
+    from netimg.segmentation.passes import Seen
     from netimg.segmentation.protocol import Budget, Prediction
     from netimg.segmentation.stages import Stage
     from netimg.study import SegContext
@@ -49,6 +52,27 @@ IMPORTS_MB, OTHER_S = 350.0, 8.0
 _THREAD_GAIN = 0.85
 
 _LOCK = threading.Lock()
+
+
+class _Looked:
+    """What the last first look found, for the run on the same CT by the same plan that follows."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[weakref.ref[Volume], str, Seen] | None = None
+
+    def keep(self, ct: Volume, plan: RunPlan, seen: Seen) -> None:
+        """Remember one look; the one before it is forgotten."""
+        self._kept = (weakref.ref(ct), plan.hash, seen)
+
+    def take(self, ct: Volume, plan: RunPlan) -> Seen | None:
+        """What was seen on this very CT by this plan, once."""
+        kept, self._kept = self._kept, None
+        if kept is None or kept[0]() is not ct or kept[1] != plan.hash:
+            return None
+        return kept[2]
+
+
+_LOOKED = _Looked()
 
 
 class MonaiNet:
@@ -117,6 +141,31 @@ class MonaiNet:
             memory_mb=mvoxel * (stage.mb_per_mvoxel or TYPICAL_MB),
         )
 
+    def first_look(self, ct: Volume, plan: RunPlan, progress: Progress) -> dict[int, Mask]:
+        """Outline what the first, coarse stage sees, by label code, on its own grid.
+
+        Raises
+        ------
+        ResourceError
+            SEG-107 if memory ran out.
+        NothingUsable
+            SEG-109 if there is no liver.
+        """
+        try:
+            with _LOCK, _threads(plan.threads):
+                passes = Passes(self.card, self._locate, self._contract, plan, progress)
+                found = passes.first_look(ct)
+                _LOOKED.keep(ct, plan, passes.seen)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise ResourceError(
+                SEG_107,
+                what=f"out of memory on {plan.device.name} at the first look.",
+                todo="Free memory, or choose --device cpu.",
+            ) from error
+        return {code: Mask(voxels=mask, grid=grid) for code, (mask, grid) in found.items()}
+
     def run(self, ct: Volume, plan: RunPlan, progress: Progress) -> Prediction:
         """Probabilities of liver and lesions on the box of the liver.
 
@@ -136,7 +185,11 @@ class MonaiNet:
             tried = replace(attempt, reasons=(*attempt.reasons, failed)) if failed else attempt
             try:
                 with _LOCK, _threads(tried.threads):
-                    return Passes(self.card, self._locate, self._contract, tried, progress).of(ct)
+                    seen = _LOOKED.take(ct, tried)
+                    passes = Passes(
+                        self.card, self._locate, self._contract, tried, progress, seen=seen
+                    )
+                    return passes.of(ct)
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise

@@ -81,7 +81,7 @@ class Seen:
 
 
 class Passes:
-    """One pass through the stages of a card."""
+    """One pass through the stages of a card; ``seen`` is what a first look found already."""
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class Passes:
         contract: Mapping[str, float],
         plan: RunPlan,
         progress: Progress,
+        seen: Seen | None = None,
     ) -> None:
         self.card = card
         self.locate = locate
@@ -97,7 +98,7 @@ class Passes:
         self.body_hu = contract["body_hu"]
         self.plan = plan
         self.progress = progress
-        self.seen = Seen()
+        self.seen = Seen() if seen is None else seen
         self.done = 0.0
 
     def of(self, ct: Volume) -> Prediction:
@@ -105,12 +106,8 @@ class Passes:
         given = upright(ct.values, ct.grid)
         source = levelled(given) if given.tilt_deg > self.tilt_deg_max else given
         for stage, planned in zip(self.card.stages, self.plan.stages, strict=True):
-            begun = time.perf_counter()
-            self._run_stage(stage, planned, source)
-            if stage is self.card.stages[0] and stage.output(LIVER) is not None:
-                self._found_liver(stage, planned, source)
-            self.seen.seconds[stage.name] = time.perf_counter() - begun
-            log.info("stage", extra={"stage": stage.name, "seconds": self.seen.seconds[stage.name]})
+            if stage.name not in self.seen.seconds:
+                self._look(stage, planned, source)
             self.done += planned.seconds
         begun = time.perf_counter()
         prediction = self._on_ct(given)
@@ -119,6 +116,29 @@ class Passes:
         seconds = dict(self.seen.seconds)
         lines = [*self.seen.log, *(f"{name}: {s:.1f} s" for name, s in seconds.items())]
         return replace(prediction, seconds=seconds, log=tuple(lines))
+
+    def _look(self, stage: Stage, planned: StagePlan, source: Upright) -> None:
+        """Run one stage, timed; after the first there must be a liver."""
+        begun = time.perf_counter()
+        self._run_stage(stage, planned, source)
+        if stage is self.card.stages[0] and stage.output(LIVER) is not None:
+            self._found_liver(stage, planned, source)
+        self.seen.seconds[stage.name] = time.perf_counter() - begun
+        log.info("stage", extra={"stage": stage.name, "seconds": self.seen.seconds[stage.name]})
+
+    def first_look(self, ct: Volume) -> dict[int, tuple[MaskZYX, Grid]]:
+        """Run the first stage alone: what it outlines, by label code, upright.
+
+        Raises
+        ------
+        NothingUsable
+            SEG-109 if it looks for a liver and there is none.
+        """
+        given = upright(ct.values, ct.grid)
+        source = levelled(given) if given.tilt_deg > self.tilt_deg_max else given
+        stage = self.card.stages[0]
+        self._look(stage, self.plan.stages[0], source)
+        return {o.code: self.seen.mask(stage.name, o.code) for o in stage.outputs if o.code}
 
     def _run_stage(
         self,
