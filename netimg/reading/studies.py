@@ -141,7 +141,7 @@ class _Reading:
         parts = {draft.number: draft for draft in found_parts}
         series, refused = self._read(parts)
         self.refused_cts = [
-            f"{error.code} {error.what.rstrip('.')} ({len(parts[n].headers)} files)"
+            f"{error.code} {error.what.rstrip('.')} ({_files(parts[n])})"
             for n, error in refused.items()
             if parts[n].kind == "CT"
         ]
@@ -327,6 +327,11 @@ class _Reading:
                 if _place(header) not in used:
                     aside.setdefault(_place(header), _set_aside(header, code, text))
         return list(aside.values())
+
+
+def _files(draft: Draft) -> str:
+    n = len({_place(header) for header in draft.headers})
+    return "1 file" if n == 1 else f"{n} files"
 
 
 def _place(header: Header) -> tuple[str, str | None]:
