@@ -19,10 +19,11 @@ class FileBytes:
     """A file as bytes: ``len``, one byte, or a slice without step; behind an open descriptor.
 
     Small slices come out of a window that grows while it moves forward; large ones are read as
-    they are. Raises IDX-003 where the system fails or the file has become shorter.
+    they are. ``first`` are the first bytes. Raises IDX-003 where the system fails or the file has
+    become shorter.
     """
 
-    __slots__ = ("_at", "_descriptor", "_end", "_step", "_window", "name", "size")
+    __slots__ = ("_at", "_descriptor", "_end", "_step", "_window", "first", "name", "size")
 
     def __init__(self, descriptor: int, size: int, name: str) -> None:
         self.name = name
@@ -30,8 +31,8 @@ class FileBytes:
         self._descriptor = descriptor
         self._step = _FIRST
         self._at = 0
-        self._window = b""
-        self._end = 0
+        self._window = self.first = self._read(0, min(size, _FIRST))
+        self._end = len(self.first)
 
     def __len__(self) -> int:
         """Size in bytes."""

@@ -41,7 +41,7 @@ _CLASS_IN = {
     b"\x00\x08": b"\x00\x08\x00\x16",
 }
 """Tag of the SOP Class UID as it stands in a file that begins with a group."""
-_LOOK = 0x3FF  # elements between two looks at the clock
+_LOOK = 0x3FF  # elements or items between two looks at the counts and the clock
 
 
 class Element(NamedTuple):
@@ -59,16 +59,11 @@ class Element(NamedTuple):
 class Budget:
     """What one file may still cost: counts and time so far, against the limits."""
 
-    __slots__ = (
-        "_began", "_elements_max", "_items_max", "_spent",
-        "elements", "items", "multiframe", "name", "settings",
-    )  # fmt: skip
+    __slots__ = ("_began", "_spent", "elements", "items", "multiframe", "name", "settings")
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name, self.settings = name, settings
         self.elements = self.items = 0
-        self._elements_max: int = settings["limits.elements_max"]
-        self._items_max: int = settings["limits.items_max"]
         self.multiframe = False
         self._spent = 0.0
         self._began = time.monotonic()
@@ -80,21 +75,16 @@ class Budget:
     def __exit__(self, *_: object) -> None:
         self._spent += time.monotonic() - self._began
 
-    def element(self) -> None:
-        """Count one element; look at the clock now and then."""
-        self.elements += 1
-        if self.elements > self._elements_max:
-            self.refuse(f"more than {self._elements_max} elements, limits.elements_max")
-        if not self.elements & _LOOK:
-            self._clock()
-
-    def item(self) -> None:
-        """Count one item of a sequence."""
-        self.items += 1
-        if self.items > self._items_max:
-            self.refuse(f"more than {self._items_max} items, limits.items_max")
-        if not self.items & _LOOK:
-            self._clock()
+    def look(self) -> None:
+        """Refuse what has more elements or items, or took longer, than the limits say."""
+        for what, n in (("elements", self.elements), ("items", self.items)):
+            most: int = self.settings[f"limits.{what}_max"]
+            if n > most:
+                self.refuse(f"more than {most} {what}, limits.{what}_max")
+        key = "header_multiframe_s" if self.multiframe else "header_s"
+        seconds: int = self.settings[f"limits.{key}"]
+        if self._spent + time.monotonic() - self._began > seconds:
+            self.refuse(f"it took longer than {seconds} s, limits.{key}")
 
     def depth(self, n: int) -> None:
         """Refuse sequences within sequences beyond the limit."""
@@ -112,12 +102,6 @@ class Budget:
     def refuse(self, reason: str) -> None:
         """Refuse the file, IDX-017."""
         raise refusal(IDX_017, file=self.name, reason=reason)
-
-    def _clock(self) -> None:
-        key = "header_multiframe_s" if self.multiframe else "header_s"
-        most: int = self.settings[f"limits.{key}"]
-        if self._spent + time.monotonic() - self._began > most:
-            self.refuse(f"it took longer than {most} s, limits.{key}")
 
 
 @dataclass(slots=True)
@@ -192,7 +176,7 @@ def _items(parent: Scan, element: Element, name: str) -> list[Scan]:
         tag, _, length, at = heads.at(at, end)
         if tag != _ITEM:
             break
-        budget.item()
+        budget.items += 1
         item = Scan(data, {}, parent.syntax, little, explicit, budget, depth)
         if length == _UNDEFINED:
             after = _skip(heads, at, end, budget)
@@ -259,11 +243,13 @@ def _guess(data: Bytes, at: int) -> str:
 class _Heads:
     """Reads element heads: tag, VR, length of the value, first byte of the value."""
 
-    __slots__ = ("data", "explicit", "head", "little", "long", "name", "short")
+    __slots__ = ("data", "explicit", "first", "head", "little", "long", "name", "near", "short")
 
     def __init__(self, data: Bytes, *, little: bool, explicit: bool, name: str) -> None:
         order = "<" if little else ">"
         self.data, self.explicit, self.name, self.little = data, explicit, name, little
+        self.first = data if isinstance(data, bytes) else data.first
+        self.near = len(self.first) - 12
         self.head = struct.Struct(f"{order}HHI")
         self.short = struct.Struct(f"{order}H")
         self.long = struct.Struct(f"{order}I")
@@ -272,16 +258,17 @@ class _Heads:
         """Head at a place; delimiters and items have no VR in any syntax."""
         if at + 8 > end:
             self.fits(at, 8, end)
-        raw = self.data[at : at + 8]
-        group, number, length = self.head.unpack(raw)
+        near = at <= self.near
+        raw = self.first[at : at + 12] if near else self.data[at : at + 12]
+        group, number, length = self.head.unpack_from(raw)
         tag = group << 16 | number
         if not self.explicit or group == 0xFFFE:
             return tag, "", length, at + 8
         code = raw[4:6]
         if code in _LONG:
             self.fits(at, 12, end)
-            return tag, code.decode(), self.long.unpack(self.data[at + 8 : at + 12])[0], at + 12
-        (length,) = self.short.unpack(raw[6:])
+            return tag, code.decode(), self.long.unpack_from(raw, 8)[0], at + 12
+        (length,) = self.short.unpack_from(raw, 6)
         return tag, code.decode("ascii", "replace"), length, at + 8
 
     def fits(self, at: int, length: int, end: int) -> None:
@@ -299,12 +286,15 @@ def _elements(into: Scan, at: int, end: int) -> None:
     budget = into.budget
     heads = _Heads(into.data, little=into.little, explicit=into.explicit, name=budget.name)
     longest: int = budget.settings["limits.element_bytes_max"]
+    most: int = budget.settings["limits.header_bytes_max"]
     first = at
     while at + 8 <= end:
         tag, vr, length, at = heads.at(at, end)
-        budget.element()
+        budget.elements += 1
+        if not budget.elements & _LOOK:
+            budget.look()
         undefined = length == _UNDEFINED
-        if not undefined:
+        if not undefined and at + length > end:
             heads.fits(at, length, end)
         if tag in _PIXELS:
             into.pixels = Element(vr, at, end - at if undefined else length, undefined)
@@ -325,7 +315,9 @@ def _elements(into: Scan, at: int, end: int) -> None:
             if sequence or length <= longest:
                 into.elements[tag] = Element(vr, at, length)
             at += length
-        budget.bytes(at - first)
+        if at - first > most:
+            budget.bytes(at - first)
+    budget.look()
 
 
 def _is_item(heads: _Heads, at: int) -> bool:
@@ -340,13 +332,16 @@ def _count_items(heads: _Heads, at: int, end: int, budget: Budget) -> None:
         group, number, length = heads.head.unpack(heads.data[at : at + 8])
         if group << 16 | number != _ITEM or length == _UNDEFINED:
             return
-        budget.item()
+        budget.items += 1
+        if not budget.items & _LOOK:
+            budget.look()
         at += 8 + length
 
 
 def _skip(heads: _Heads, at: int, end: int, budget: Budget) -> int:
     """Place after a sequence (or item) of undefined length, found without recursion."""
     stack = [heads]
+    most: int = budget.settings["limits.items_max"]
     while stack:
         heads = stack[-1]
         tag, vr, length, at = heads.at(at, end)
@@ -354,9 +349,11 @@ def _skip(heads: _Heads, at: int, end: int, budget: Budget) -> int:
             stack.pop()
             continue
         if tag == _ITEM:
-            budget.item()
+            budget.items += 1
         else:
-            budget.element()
+            budget.elements += 1
+        if budget.items > most or not (budget.items + budget.elements) & _LOOK:
+            budget.look()
         if length == _UNDEFINED:
             stack.append(heads.within_un() if vr == "UN" else heads)
             budget.depth(len(stack) // 2)
