@@ -52,7 +52,7 @@ def nifti(path, voxels, grid=GRID, *, turn=(2, 1, 0), flips=(), sform=1, qform=1
 
 def sitk_image(voxels, grid=GRID, turn=(2, 1, 0), flips=()):
     """A SimpleITK image of an array of a grid."""
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813  # the usual short name
 
     array, affine = turned(voxels, grid, turn, flips)
     image = sitk.GetImageFromArray(np.ascontiguousarray(array.transpose(2, 1, 0)))
@@ -65,7 +65,7 @@ def sitk_image(voxels, grid=GRID, turn=(2, 1, 0), flips=()):
 
 def nrrd(path, voxels, grid=GRID, *, turn=(2, 1, 0), flips=(), compressed=True):
     """Write an array of a grid as NRRD with SimpleITK."""
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813  # the usual short name
 
     sitk.WriteImage(sitk_image(voxels, grid, turn, flips), str(path), compressed)
     return path
@@ -140,8 +140,8 @@ def rtstruct(path, regions, *, frame="frame", kind="CLOSED_PLANAR", kinds=None, 
         roi = Dataset()
         roi.ReferencedROINumber = str(number)
         roi.ContourSequence = []
-        for points in contours:
-            points, own = points if isinstance(points, tuple) else (points, kind)
+        for drawn_as in contours:
+            points, own = drawn_as if isinstance(drawn_as, tuple) else (drawn_as, kind)
             contour = Dataset()
             contour.ContourGeometricType = own
             contour.NumberOfContourPoints = str(len(points))

@@ -12,7 +12,7 @@ import numpy as np
 from netimg.errors import MSK_009, MSK_011
 from netimg.geometry import Grid
 from netimg.reading.masks.part import Numbered, Structure
-from netimg.reading.masks.place import Placement, place
+from netimg.reading.masks.place import Placement, overlap, place
 from netimg.reading.problems import refusal
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Labels:
         whole: LabelZYX = np.zeros(grid.shape, dtype=np.uint16)
         for layer in self.layers:
             turned = where.turned(layer)
-            here, there = _overlap(where.start, turned.shape, grid.shape)
+            here, there = overlap(where.start, turned.shape, grid.shape)
             part = turned[there]
             np.copyto(whole[here], part, where=part != 0)
         return whole
@@ -176,16 +176,3 @@ def _whole(plane: NDArray[Any], name: str) -> NDArray[Any]:
     if wrong.any():
         raise refusal(MSK_011, where=name, value=float(plane[wrong][0]))
     return rounded
-
-
-def _overlap(
-    start: tuple[int, int, int], size: tuple[int, ...], full: tuple[int, int, int]
-) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Box of the grid that an array covers, and the same box in the array."""
-    here, there = [], []
-    for first, n, most in zip(start, size, full, strict=True):
-        low = min(max(0, first), most)
-        high = max(low, min(most, first + n))
-        here.append(slice(low, high))
-        there.append(slice(low - first, high - first))
-    return tuple(here), tuple(there)

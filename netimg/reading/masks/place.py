@@ -12,6 +12,8 @@ from netimg.errors import MSK_001, MSK_009, MSK_014
 from netimg.reading.problems import refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from netimg.geometry import Grid
@@ -77,6 +79,19 @@ def place(shape: tuple[int, int, int], affine_lps: Affine, grid: Grid, *, name: 
     return Placement(
         (axes[0], axes[1], axes[2]), (flips[0], flips[1], flips[2]), (first[0], first[1], first[2])
     )
+
+
+def overlap(
+    start: Sequence[int], size: Sequence[int], full: Sequence[int]
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Box of a grid that an array covers, and the same box in the array; may be empty."""
+    here, there = [], []
+    for first, n, most in zip(start, size, full, strict=True):
+        low = min(max(0, first), most)
+        high = max(low, min(most, first + n))
+        here.append(slice(low, high))
+        there.append(slice(low - first, high - first))
+    return tuple(here), tuple(there)
 
 
 def beside_centres(beside: NDArray[np.float64], grid: Grid, name: str) -> Exception:

@@ -6,7 +6,7 @@ and several contours come out right alike. Nothing is filled between slices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -162,8 +162,18 @@ def _drawn(flat: list[Points], slices: list[int], grid: Grid) -> Part:
         inside = np.zeros((1, *size), dtype=np.bool_)
         for points in several:
             inside[0] ^= even_odd(points - near, size)
-        parts.append(within(inside, (z, int(near[0]), int(near[1])), grid))
+        part = within(inside, (z, int(near[0]), int(near[1])), grid)
+        if any((p < near).any() or (p > far).any() for p in several):
+            area = round(abs(sum(map(_area, several))))
+            part = replace(part, outside=max(part.outside, area - part.count, 1))
+        parts.append(part)
     return joined(parts)
+
+
+def _area(points: Points) -> float:
+    """Pixels that a polygon encloses, with the sign of its direction."""
+    (y, x), (y1, x1) = points.T, np.roll(points, -1, axis=0).T
+    return float((x * y1 - x1 * y).sum() / 2)
 
 
 def even_odd(points: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:

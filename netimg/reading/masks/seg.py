@@ -6,15 +6,16 @@ not there are empty; segments may overlap.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netimg.errors import MSK_009, MSK_011, MSK_015
-from netimg.reading.masks.part import Numbered, Part, Structure, within
-from netimg.reading.masks.place import CORNER_TOL, beside_centres, off_grid
+from netimg.reading.masks.labels import LABEL_MAX
+from netimg.reading.masks.part import Numbered, Part, Structure, cropped
+from netimg.reading.masks.place import CORNER_TOL, beside_centres, off_grid, overlap
 from netimg.reading.masks.seg_pixels import planes_of
 from netimg.reading.problems import doubt, refusal
 
@@ -89,15 +90,17 @@ class _Seg:
     grid: Grid
     kind: str
     fraction_of: str = ""
-    _labels: Numbered | None = field(default=None, init=False)
+    _labels: tuple[Numbered, Ints] | None = field(default=None, init=False)
 
     def part(self, number: int) -> Part:
         """Voxels of one segment."""
         if self.kind == "LABELMAP":
-            return self.labels().part(number, self.grid)
+            labels, outside = self._label_map()
+            part = labels.part(number, self.grid)
+            return replace(part, outside=int(outside[number]) if number < len(outside) else 0)
         wanted = np.flatnonzero(self.frames.segments == number)
-        inside, start = self._painted(wanted, np.dtype(np.bool_))
-        part = within(inside, start, self.grid)
+        inside, start, outside = self._painted(wanted, np.dtype(np.bool_))
+        part = cropped(inside, start, outside=int(outside[1:].sum()))
         if self.kind != "FRACTIONAL":
             return part
         border, largest = self.planes.border or 0.0, self.planes.largest
@@ -109,40 +112,41 @@ class _Seg:
             what=self.fraction_of or "share",
             measured=border / largest,
         )
-        return Part(part.start, part.voxels, part.outside, (flag,))
+        return replace(part, flags=(flag,))
 
-    def labels(self) -> Numbered:
-        """All frames of a label map as numbers."""
+    def _label_map(self) -> tuple[Numbered, Ints]:
+        """All frames of a label map as numbers, and how many voxels of each are off the grid."""
         if self._labels is None:
             every = np.arange(len(self.frames.segments))
-            self._labels = Numbered(*self._painted(every, np.dtype(np.uint16)))
+            labels, start, outside = self._painted(every, np.dtype(np.uint16))
+            self._labels = Numbered(labels, start), outside
         return self._labels
 
     def _painted(
         self, at: NDArray[np.intp], dtype: np.dtype[Any]
-    ) -> tuple[NDArray[Any], tuple[int, int, int]]:
-        """Planes of frames in their box, cut to the grid and one grid around it."""
-        if not at.size:
-            return np.zeros((0, 0, 0), dtype=dtype), (0, 0, 0)
+    ) -> tuple[NDArray[Any], tuple[int, int, int], Ints]:
+        """Planes of frames in their box on the grid, its first voxel, and what lies outside."""
+        outside = np.zeros(LABEL_MAX + 1 if dtype.kind == "u" else 2, dtype=np.int64)
         rows, columns = self.frames.size
         corners, downs, rights = (
             v[at] for v in (self.placed.corners, self.placed.downs, self.placed.rights)
         )
-        ends = np.concatenate([
+        ends = [
             corners + a * (rows - 1) * downs + b * (columns - 1) * rights
-            for a in (0, 1) for b in (0, 1)
-        ])  # fmt: skip
+            for a in (0, 1)
+            for b in (0, 1)
+        ]
         full = np.array(self.grid.shape)
-        low = np.maximum(ends.min(axis=0), -full)
-        high = np.minimum(ends.max(axis=0) + 1, 2 * full)
-        if (high <= low).any():
-            return np.zeros((0, 0, 0), dtype=dtype), (0, 0, 0)
+        low = np.clip(np.min(ends, axis=(0, 1), initial=full.max()), 0, full)
+        high = np.clip(np.max(ends, axis=(0, 1), initial=-1) + 1, low, full)
         whole = np.zeros(tuple(high - low), dtype=dtype)
         for plane, corner, down, right in zip(
             self.planes.read(at.tolist()), corners, downs, rights, strict=True
         ):
-            _put(plane, corner - low, down, right, whole)
-        return whole, (int(low[0]), int(low[1]), int(low[2]))
+            left_out = _put(plane, corner - low, down, right, whole)
+            if left_out.size:
+                outside += np.bincount(left_out.astype(np.intp), minlength=len(outside))
+        return whole, (int(low[0]), int(low[1]), int(low[2])), outside
 
 
 def read_seg(a: Attributes, grid: Grid, settings: Settings) -> list[Structure]:
@@ -258,14 +262,12 @@ def _on(frames: Frames, name: str, grid: Grid) -> _Placed:
     return _Placed(corners_, downs_, rights_)
 
 
-def _put(plane: NDArray[Any], corner: Ints, down: Ints, right: Ints, whole: NDArray[Any]) -> None:
-    """Set what a plane marks; what lies outside the array is left out."""
+def _put(
+    plane: NDArray[Any], corner: Ints, down: Ints, right: Ints, whole: NDArray[Any]
+) -> NDArray[Any]:
+    """Set what a plane marks; what it marks outside the array is handed back."""
     row_axis, column_axis = int(np.abs(down).argmax()), int(np.abs(right).argmax())
     level_axis = 3 - row_axis - column_axis
-    level = int(corner[level_axis])
-    if not 0 <= level < whole.shape[level_axis]:
-        return
-    target = whole[tuple(level if k == level_axis else slice(None) for k in range(3))]
     for axis, step in ((0, down[row_axis]), (1, right[column_axis])):
         if step < 0:
             plane = np.flip(plane, axis)
@@ -278,12 +280,13 @@ def _put(plane: NDArray[Any], corner: Ints, down: Ints, right: Ints, whole: NDAr
     ]
     if row_axis > column_axis:
         plane, first = plane.T, first[::-1]
-    here, there = [], []
-    for start, n, most in zip(first, plane.shape, target.shape, strict=True):
-        low, high = max(0, start), min(most, start + n)
-        if high <= low:
-            return
-        here.append(slice(low, high))
-        there.append(slice(low - start, high - start))
-    marked = plane[tuple(there)]
-    np.copyto(target[tuple(here)], marked.astype(whole.dtype, copy=False), where=marked != 0)
+    beyond: NDArray[np.bool_] = plane != 0
+    level = int(corner[level_axis])
+    if 0 <= level < whole.shape[level_axis]:
+        target = whole[tuple(level if k == level_axis else slice(None) for k in range(3))]
+        here, there = overlap(first, plane.shape, target.shape)
+        marked = plane[there]
+        np.copyto(target[here], marked.astype(whole.dtype, copy=False), where=beyond[there])
+        beyond[there] = False
+    left_out: NDArray[Any] = plane[beyond]
+    return left_out
