@@ -141,7 +141,7 @@ def missing_times(gaps: Vectors) -> NDArray[np.int_] | None:
     if usual <= 0:
         return None
     times = np.rint(gaps / usual).astype(int)
-    whole = np.abs(gaps - times * usual) <= limits["missing_fraction"] * usual
+    whole = (np.abs(gaps - times * usual) <= limits["missing_fraction"] * usual) & (times > 0)
     wide = times >= 2
     in_a_row = np.convolve(wide, np.ones(limits["missing_run"]), mode="valid")
     few = wide.sum() <= max(1.0, limits["missing_share"] * len(gaps))

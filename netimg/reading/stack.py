@@ -283,9 +283,10 @@ def _size(grid: Grid, first: Header, *, series: str, kind: str) -> list[Flag]:
         notes.append(doubt("GEO-016/note", touches=_touches(kind), series=series, value=text))
     thick = first.thickness_mm
     if thick and abs(thick / step_mm - 1) > spacing["thickness_note"]:
-        how = f"overlap by {thick - step_mm:.2f} mm"
+        factor = f"thickness {thick / step_mm:.2f} times the distance"
+        how = f"overlap by {thick - step_mm:.2f} mm ({factor})"
         if thick < step_mm:
-            how = f"leave gaps of {step_mm - thick:.2f} mm"
+            how = f"leave gaps of {step_mm - thick:.2f} mm ({factor})"
         notes.append(
             doubt(
                 "GEO-015",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from netimg.errors import InputError
 from netimg.reading.headers import read_header
+from netimg.reading.spacing import Slices
 from netimg.reading.stack import stack
 from netimg.reading.walk import Found
 from netimg.settings import Settings
@@ -210,5 +211,177 @@ def test_thickness_and_stated_spacing_are_compared_but_never_used(tmp_path):
     result = stacked(ct_series(tmp_path, body(), common=common))
     assert result.grid.spacing_mm[0] == pytest.approx(3.0)
     sentences = {flag.code: flag.sentence for flag in result.flags}
-    assert "5.00 mm thick and 3.00 mm apart: they overlap by 2.00 mm" in sentences["GEO-015"]
+    assert (
+        "5.00 mm thick and 3.00 mm apart: they overlap by 2.00 mm (thickness 1.67 times"
+        in sentences["GEO-015"]
+    )
     assert "4.00 mm apart, their positions say 3.00 mm" in sentences["GEO-021"]
+
+
+def test_a_tilt_of_15_degrees_drifts_by_50_mm_over_188_mm(tmp_path):
+    turn = math.radians(15)
+    orientation = (1, 0, 0, 0, math.cos(turn), math.sin(turn))
+    paths = ct_series(
+        tmp_path, small(40), orientation=orientation, positions=along_z(5.0 * np.arange(40))
+    )
+    normal = np.array([0.0, -math.sin(turn), math.cos(turn)])
+    slices = Slices(
+        points=np.array([h.position for h in headers_of(paths)]),
+        normal=normal,
+        pixel_mm=(2.0, 2.0),
+        numbers=tuple(range(1, 41)),
+        series="series 1",
+        kind="CT",
+    )
+    assert slices.drift_mm == pytest.approx(50.47, abs=0.01)
+    assert slices.along[-1] - slices.along[0] == pytest.approx(188.36, abs=0.01)
+    assert slices.tilt_deg == pytest.approx(15.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("beside_mm", "says"),
+    [(0.49, None), (0.60, "GEO-012"), (0.99, "GEO-012"), (1.10, "GEO-003")],
+)
+def test_a_slice_beside_its_place_is_silent_said_or_refused(tmp_path, beside_mm, says):
+    places = [(-20.0, -16.0, 3.0 * z) for z in range(12)]
+    places[5] = (-20.0 + beside_mm, -16.0, 15.0)
+    paths = ct_series(tmp_path, small(12), positions=places)
+    if says == "GEO-003":
+        code, what = refusal(paths)
+        assert (code, "up to 1.10 mm in plane" in what) == (says, True)
+        return
+    result = stacked(paths)
+    assert codes(result) == ([] if says is None else [says])
+    if says is not None:
+        (flag,) = [f for f in result.flags if f.code == says]
+        assert flag.value == pytest.approx(beside_mm)
+
+
+@pytest.mark.parametrize(
+    ("skew", "says"), [(0.0009, None), (0.0015, "warned"), (0.0049, "warned"), (0.006, "refused")]
+)
+def test_directions_not_at_right_angles_are_silent_said_or_refused(tmp_path, skew, says):
+    paths = ct_series(tmp_path, small(12), orientation=(1, 0, 0, skew, 1, 0))
+    if says == "refused":
+        code, what = refusal(paths)
+        assert code == "GEO-002"
+        assert f"({math.degrees(skew):.2f} degrees off)" in what
+        return
+    result = stacked(paths)
+    assert [c for c in codes(result) if c != "GEO-012"] == ([] if says is None else ["GEO-002"])
+    assert result.grid.matrix[:, 2] == pytest.approx([1, 0, 0])  # the row is kept
+    assert result.grid.matrix.T @ result.grid.matrix == pytest.approx(np.eye(3))
+
+
+def test_slice_directions_that_turn_a_little_each_time_are_refused_by_their_spread(tmp_path):
+    per_slice = {}
+    for z in range(12):
+        turn = math.radians(0.09 * z)
+        per_slice[z] = {
+            "ImageOrientationPatient": [
+                f"{v:.10g}" for v in (math.cos(turn), math.sin(turn), 0)
+            ] + [f"{v:.10g}" for v in (-math.sin(turn), math.cos(turn), 0)]
+        }  # fmt: skip
+    code, what = refusal(ct_series(tmp_path, small(12), per_slice=per_slice))
+    assert code == "GEO-007"
+    assert "(1.0 degrees apart)" in what
+
+
+@pytest.mark.parametrize(
+    ("spacing", "accepted"),
+    [
+        (("0.05", "0.05"), True),
+        (("0.049", "2"), False),
+        (("20", "20"), True),
+        (("2", "20.1"), False),
+    ],
+)
+def test_pixels_of_005_to_20_mm_are_believed(tmp_path, spacing, accepted):
+    paths = ct_series(tmp_path, small(12), common={"PixelSpacing": list(spacing)})
+    if accepted:
+        assert stacked(paths).grid.spacing_mm[1:] == tuple(map(float, spacing))
+    else:
+        code, what = refusal(paths)
+        assert code == "GEO-011"
+        assert f"{float(spacing[0]):g} mm x {float(spacing[1]):g} mm" in what
+
+
+@pytest.mark.parametrize(("n", "spacing_mm", "says"), [
+    (12, (3.0, 10.0, 10.0), None),
+    (4, (5.0, 10.0, 10.0), "15 mm from first to last slice"),
+    (12, (3.0, 2.0, 2.0), "a field of 16 x 20 mm"),
+    (200, (13.0, 10.0, 10.0), "2587 mm from first to last slice"),
+    (12, (3.0, 20.0, 2.0), "a field of 160 x 20 mm"),
+])  # fmt: skip
+def test_an_unusual_size_is_said_with_its_numbers(tmp_path, n, spacing_mm, says):
+    flags = [f for f in stacked(ct_series(tmp_path, small(n), spacing_mm=spacing_mm)).flags
+             if f.code == "GEO-016"]  # fmt: skip
+    assert (flags == []) is (says is None)
+    if says is not None:
+        assert says in flags[0].sentence
+
+
+def test_slices_closer_than_half_a_tenth_of_a_millimetre_are_refused(tmp_path):
+    places = along_z(0.04 * np.arange(12))
+    code, what = refusal(ct_series(tmp_path, small(12), positions=places))
+    assert code == "GEO-016"
+    assert "0.04 mm apart" in what
+
+
+def test_slices_a_fiftieth_of_a_millimetre_apart_are_not_taken_for_one(tmp_path):
+    places = 3.0 * np.arange(12.0)
+    places[6] = places[5] + 0.02
+    paths = ct_series(tmp_path, small(12), positions=along_z(places))
+    code, what = refusal(paths, same=True)
+    assert code == "GEO-003"
+    assert "0.02 mm from 15.0 to 15.0 mm" in what
+
+
+def test_one_picture_beside_another_at_one_height_is_no_copy_of_it(tmp_path):
+    places = [(-20.0, -16.0, 3.0 * z) for z in range(12)]
+    places.append((40.0, -16.0, 15.0))
+    code, what = refusal(ct_series(tmp_path, small(13), positions=places), same=True)
+    assert code == "GEO-005"
+    assert "15.00 mm" in what
+
+
+def test_thin_slices_leave_gaps_and_the_factor_is_said(tmp_path):
+    result = stacked(ct_series(tmp_path, common={"SliceThickness": "1.5"}))
+    assert result.grid.spacing_mm[0] == pytest.approx(3.0)
+    (said,) = [f.sentence for f in result.flags if f.code == "GEO-015"]
+    assert said == (
+        "Slices are 1.50 mm thick and 3.00 mm apart: they leave gaps of 1.50 mm (thickness 0.50 "
+        "times the distance)."
+    )
+
+
+@pytest.mark.parametrize("common", [{"SliceThickness": None}, {"SliceThickness": "30"}])
+def test_thickness_is_never_the_spacing(tmp_path, common):
+    assert stacked(ct_series(tmp_path, common=common)).grid.spacing_mm[0] == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    ("position", "orientation", "says"),
+    [
+        ("HFS", (1, 0, 0, 0, 1, 0), None),
+        ("FFS", (1, 0, 0, 0, 1, 0), None),
+        (None, (1, 0, 0, 0, 1, 0), None),
+        ("HFP", (-1, 0, 0, 0, -1, 0), "The patient lay face down, head first; pictures are"),
+        ("FFDR", (1, 0, 0, 0, 1, 0), "The patient lay on the right side, feet first; pictures"),
+        ("FFS", (-1, 0, 0, 0, 1, 0), "with the patient's right on the right and the back below"),
+        ("HFS", (1, 0, 0, 0, 0, -1), None),  # coronal
+    ],
+)
+def test_how_the_patient_lay_is_said_and_never_refuses(tmp_path, position, orientation, says):
+    common = {"PatientPosition": position}
+    result = stacked(ct_series(tmp_path, orientation=orientation, common=common))
+    said = [f.sentence for f in result.flags if f.code == "GEO-022"]
+    assert (said == []) is (says is None)
+    if says is not None:
+        assert says in said[0]
+
+
+def test_non_square_pixels_keep_rows_and_columns_apart(tmp_path):
+    grid = stacked(ct_series(tmp_path, spacing_mm=(3.0, 2.5, 1.25))).grid
+    assert grid.spacing_mm == pytest.approx((3.0, 2.5, 1.25))
+    assert grid.to_world(np.array([[2, 3, 4]]))[0] == pytest.approx((-20 + 5, -16 + 7.5, 6))
