@@ -36,8 +36,13 @@ class Reading:
         str | None, option(_READ, "--phase", "unenhanced, arterial, portal or delayed.")
     ] = None
     tracer: Annotated[
-        str | None,
-        option(_READ, "--tracer", "Tracer id of configs/reading/tracers.toml.", metavar="ID"),
+        list[str] | None,
+        option(
+            _READ,
+            "--tracer",
+            "Tracer id of configs/reading/tracers.toml; with several PETs UID=ID, repeatable.",
+            metavar="[UID=]ID",
+        ),
     ] = None
     regrid: Annotated[
         bool,
@@ -94,7 +99,7 @@ class Reading:
         typed: dict[str, Any] = {
             "patient": self.patient,
             "phase": self.phase,
-            "tracer": self.tracer,
+            "tracer": self._tracers(),
             "regrid": self.regrid or None,
             "weight_kg": self.weight_kg,
             "height_m": None if self.height_cm is None else self.height_cm / 100.0,
@@ -111,9 +116,17 @@ class Reading:
         }
         return {key: value for key, value in typed.items() if value is not None}
 
+    def _tracers(self) -> str | tuple[str, ...] | None:
+        """One id alone as it is, several as a tuple."""
+        if not self.tracer:
+            return None
+        return self.tracer[0] if len(self.tracer) == 1 else tuple(self.tracer)
+
     def _check(self) -> None:
         checks.one_of("--phase", self.phase, _PHASES)
-        checks.one_of("--tracer", self.tracer, load_toml("configs", "reading", "tracers.toml"))
+        known = load_toml("configs", "reading", "tracers.toml")
+        for text in self.tracer or ():
+            checks.one_of("--tracer", text.rpartition("=")[2], known)
         checks.one_of("--sex", self.sex, ("F", "M", "O"))
         checks.one_of("--suv-policy", self.suv_policy, ("auto", "qiba", "ibsi"))
         checks.above_zero("--weight-kg", self.weight_kg, "the weight in kg, as in 72.5")

@@ -51,6 +51,11 @@ def check_overrides(overrides: Mapping[str, object]) -> None:
             _check_number(key, value)
         elif key in _TIMES:
             _check_time(_TIMES[key], value)
+        elif key == "tracer" and not isinstance(value, str):
+            for one in value:  # type: ignore[attr-defined]  # several of UID=ID
+                _check_choice(key, str(one).rpartition("=")[2])
+        elif key == "tracer":
+            _check_choice(key, str(value).rpartition("=")[2])
         else:
             _check_choice(key, value)
 

@@ -15,7 +15,7 @@ from netimg.reading.suv.nuclide import gives_positrons
 from netimg.reading.suv.provenance import record, refused_record
 from netimg.reading.suv.resolve import OVERRIDES
 from netimg.reading.tables import table
-from netimg.reading.tracer import Tracer, recognise
+from netimg.reading.tracer import Tracer, recognise, typed_for
 from netimg.volume import Quantity
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def read_pet(draft: Draft, settings: Settings, overrides: Mapping[str, object]) 
     found = stacked(draft, settings)
     ordered = [draft.headers[i] for i in found.order]
     typed = overrides.get("tracer")
-    tracer = _tracer(ordered[0], None if typed is None else str(typed))
+    tracer = _tracer(ordered[0], typed_for(typed, draft.uid, draft.number))
     suv = suv_record(ordered, overrides)
     series = plain_series(draft, found, _opener(ordered, suv, draft, found.grid, settings))
     return replace(
@@ -124,6 +124,8 @@ def _doubts(draft: Draft, tracer: Tracer) -> list[Flag]:
         )
     if not is_attenuation_corrected(draft.headers):
         flags.append(doubt("SEL-007", touches=touches, series=label))
+    if tracer.typed:
+        flags.append(doubt("SEL-012/tracer", touches=touches, series=label, tracer=tracer.id))
     if not tracer.positron:
         flags.append(
             doubt(

@@ -89,8 +89,10 @@ def _injection(item: Attributes) -> Injection:
         half_life=item.verbatim(0x00181075),
         positron_fraction=item.verbatim(0x00181076),
         nuclide_code=codes[0].text(0x00080100) if codes else None,
+        nuclide_scheme=codes[0].text(0x00080102) if codes else None,
         nuclide_meaning=codes[0].text(0x00080104) if codes else None,
         tracer_code=tracers[0].text(0x00080100) if tracers else None,
+        tracer_scheme=tracers[0].text(0x00080102) if tracers else None,
         tracer_meaning=tracers[0].text(0x00080104) if tracers else None,
     )
 

@@ -31,6 +31,7 @@ class Tracer:
     why: str
     clash: tuple[str, str] | None = None
     positron: bool = True
+    typed: bool = False
 
 
 def recognise(
@@ -48,7 +49,17 @@ def recognise(
     if typed is not None:
         row = table("tracers")[typed]
         name, kind = str(row["name"]), TracerClass(row["class"])
-        return Tracer(typed, name, kind, nuclide, f"{name} (typed)", positron=positron)
+        other = nuclide is not None and row["nuclide"] not in ("", nuclide)
+        return Tracer(
+            typed,
+            name,
+            kind,
+            nuclide,
+            f"{name} (typed)",
+            clash=(f"{name} as typed", str(nuclide)) if other else None,
+            positron=positron,
+            typed=True,
+        )
     if not positron:
         return Tracer(None, None, TracerClass.UNKNOWN, nuclide, str(nuclide), positron=False)
     fit, clash, why = _match(injection, words, nuclide)
@@ -58,14 +69,31 @@ def recognise(
     return Tracer(fit, row["name"], TracerClass(row["class"]), nuclide, why)
 
 
+def typed_for(typed: object, uid: str, number: int) -> str | None:
+    """Tracer id that a person typed for one PET.
+
+    ``typed`` is an id for every PET, or several of ``UID=ID`` (UID, its beginning, or the number
+    of the series).
+    """
+    every = None
+    for text in (typed,) if isinstance(typed, str) else tuple(typed or ()):  # type: ignore[call-overload]  # a string or several
+        token, equals, tracer = str(text).partition("=")
+        if not equals:
+            every = str(text)
+        elif token in (uid, str(number)) or (len(token) >= 8 and uid.startswith(token)):
+            return tracer
+    return every
+
+
 def nuclide_of(injection: Injection | None) -> str | None:
     """Nuclide from its code, else the words, else the half-life within 2 %."""
     if injection is None:
         return None
     rows = table("nuclides")
-    for name, row in rows.items():
-        if injection.nuclide_code in row["codes"] and row["codes"]:
-            return str(name)
+    if _family(injection.nuclide_scheme) in ("", "snomed", "dcm"):
+        for name, row in rows.items():
+            if injection.nuclide_code in row["codes"] and row["codes"]:
+                return str(name)
     texts = plain(" ".join(filter(None, (injection.nuclide_meaning, injection.tracer))))
     for name, row in rows.items():
         if any(_holds(texts, word) for word in row["words"]):
@@ -88,19 +116,52 @@ def _match(
     injection: Injection | None, words: tuple[str, ...], nuclide: str | None
 ) -> tuple[str | None, tuple[str, str] | None, str]:
     """Tracer id, contradiction, and the words that decided."""
-    rows = table("tracers")
     steps: list[str] = []
     if injection is not None:
-        for name, row in rows.items():
-            if injection.tracer_code in row["codes"] and row["codes"]:
-                return _with_nuclide([str(name)], nuclide, str(injection.tracer_meaning))
-        steps = [t for t in (injection.tracer, injection.tracer_meaning) if t]
+        meanings = (injection.tracer_meaning, injection.nuclide_meaning)
+        steps = [t for t in (injection.tracer, *meanings) if t]
+        coded = _coded(injection)
+        if coded is not None:
+            meaning = injection.tracer_meaning or f"code {injection.tracer_code}"
+            against = _against(coded, injection.tracer)
+            if against is not None:
+                return None, (meaning, against), meaning
+            return _with_nuclide([coded], nuclide, meaning)
     for text in (*steps, *filter(None, words)):
         fits = _named(plain(text))
         if fits:
             return _with_nuclide(fits, nuclide, text)
     said = ", ".join(dict.fromkeys((*steps, *filter(None, words)))) or "nothing is said"
     return None, None, said
+
+
+def _coded(injection: Injection) -> str | None:
+    """Tracer id of the radiopharmaceutical code; None where the code is not in the table."""
+    family = _family(injection.tracer_scheme)
+    for name, row in table("tracers").items():
+        for scheme, values in row["codes"].items():
+            if injection.tracer_code in values and family in ("", scheme):
+                return str(name)
+    return None
+
+
+def _family(scheme: str | None) -> str:
+    """Key of the coding schemes that share values; empty where no scheme is said."""
+    said = (scheme or "").strip().upper()
+    if not said:
+        return ""
+    families = table("choice")["schemes"].items()
+    return next((str(name) for name, schemes in families if said in schemes), said)
+
+
+def _against(coded: str, text: str | None) -> str | None:
+    """The radiopharmaceutical's text, where it names a tracer of another kind than its code."""
+    fits = _named(plain(text or ""))
+    if not fits or coded in fits or coded == "coded_other":
+        return None
+    rows = table("tracers")
+    same = any(rows[fit]["class"] == rows[coded]["class"] for fit in fits)
+    return None if same else text
 
 
 def _named(text: str) -> list[str]:

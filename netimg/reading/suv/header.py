@@ -28,8 +28,10 @@ class Injection:
     half_life: str | None = None
     positron_fraction: str | None = None
     nuclide_code: str | None = None
+    nuclide_scheme: str | None = None
     nuclide_meaning: str | None = None
     tracer_code: str | None = None
+    tracer_scheme: str | None = None
     tracer_meaning: str | None = None
 
 
