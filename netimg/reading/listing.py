@@ -118,10 +118,11 @@ def _labels(folders: Mapping[str, Path], root: Path) -> dict[str, str]:
 
 def _folder(own: Sequence[Header], root: Path) -> Path:
     """Deepest folder (or the archive) that holds all images of a study."""
+    if root.is_file():
+        return root
     if own[0].file.member is not None:
         return own[0].file.path
-    parents = {str(h.file.path.parent) for h in own}
-    return root if root.is_file() else Path(os.path.commonpath(parents))
+    return Path(os.path.commonpath({str(h.file.path.parent) for h in own}))
 
 
 def pick(present: Sequence[FoundStudy], asked: str | None) -> str:

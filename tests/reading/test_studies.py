@@ -1,6 +1,7 @@
 """From a path to a study: every file accounted for, the right series chosen, the reasons said."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -455,3 +456,10 @@ def test_negative_and_zero_voxels_load_as_they_are(tmp_path):
     pet_series(tmp_path, stored)
     values = open_study(tmp_path).pets[0].load().values
     assert np.count_nonzero(values) == 1
+
+
+def test_an_archive_in_a_folder_reached_through_a_link_is_read(tmp_path):
+    ct_series(tmp_path / "real" / "scan")
+    shutil.make_archive(str(tmp_path / "real" / "scan"), "zip", tmp_path / "real" / "scan")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert open_study(tmp_path / "link" / "scan.zip").ct.grid.shape == (12, 32, 40)

@@ -42,13 +42,10 @@ POLICIES = {
         {"auto": HOUR, "qiba": HOUR, "ibsi": HOUR * SHIFT},
     ),
     "its own scan time": (
-        [
-            p
-            for p in beds(
-                "100000", "100300", ge=True, manufacturer=GE, series_time="120000",
-                ge_scan_datetime=private("20240310100000"),
-            )
-        ],
+        beds(
+            "100000", "100300", ge=True, manufacturer=GE, series_time="120000",
+            ge_scan_datetime=private("20240310100000"),
+        ),
         {"auto": HOUR, "qiba": HOUR, "ibsi": HOUR},
     ),
     "acquisition time half an hour late": (
