@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -200,6 +201,7 @@ def _askew(orientations: Vectors) -> Vectors:
     return worst
 
 
+@lru_cache(maxsize=1 << 12)
 def broken_direction(orientation: tuple[float, ...] | None) -> bool:
     """Whether an orientation is absent or is not two unit vectors at right angles (GEO-002)."""
     if orientation is None or len(orientation) != 6 or not all(map(math.isfinite, orientation)):

@@ -90,7 +90,8 @@ def test_a_tilt_of_15_degrees_is_refused_with_its_angle(tmp_path):
     )
     assert refusal(paths) == (
         "GEO-006",
-        "The gantry was tilted by 15.0 degrees; the slices of series 1 do not stack upright.",
+        "The gantry was tilted by 15.0 degrees; the slices of series 1 do not stack upright. "
+        "--regrid straightens them.",
     )
 
 
