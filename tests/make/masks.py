@@ -1,5 +1,6 @@
 """Mask files of every kind that is read, on the grid of `tests.make.dicom.ct_series`."""
 
+import itertools
 import json
 import warnings
 
@@ -14,6 +15,15 @@ from tests.make.dicom import ct_series, uid, write
 SHAPE = (12, 32, 40)
 SPACING_MM = (3.0, 2.0, 2.0)
 GRID = Grid(shape=SHAPE, spacing_mm=SPACING_MM, origin_lps_mm=(-20.0, -16.0, 0.0))
+OBLIQUE = Grid(
+    shape=SHAPE,
+    spacing_mm=SPACING_MM,
+    origin_lps_mm=(5.0, -7.0, 11.0),
+    directions=((0.0, -0.6, 0.8), (0.0, 0.8, 0.6), (1.0, 0.0, 0.0)),
+)
+TURNS = list(itertools.permutations(range(3)))
+FLIPS = [tuple(a for a in range(3) if bits >> a & 1) for bits in range(8)]
+"""Orders and directions of axes; together 48."""
 
 _RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

@@ -1,4 +1,4 @@
-"""DICOM segmentations land by position: binary, fractions, label maps, packed, of several makers."""
+"""DICOM segmentations land by position: binary, fractions, label maps, plain and packed."""
 
 import subprocess
 import sys

@@ -126,9 +126,19 @@ def _says(structure: Structure, want: str) -> bool:
     for text in (structure.name, structure.hint):
         words = {re.sub(r"\d+$", "", word) for word in plain(text).split()}
         for kind in (LESION, LIVER):
-            if words & set(rows[kind]["words"]):
+            if _holds(words, rows[kind]):
                 return kind == want
     return False
+
+
+def _holds(words: set[str], row: Mapping[str, Sequence[str]]) -> bool:
+    """Whether words, or parts of them, mean it and none denies it."""
+    unless = tuple(row.get("unless", ()))
+    if words & set(unless):
+        return False
+    compound = (word for word in words if not unless or not word.startswith(unless))
+    stems = row.get("stems", ())
+    return bool(words & set(row["words"])) or any(s in word for word in compound for s in stems)
 
 
 def _labelled(structures: Sequence[Structure], label: str, file: str) -> Structure:

@@ -118,7 +118,7 @@ def off_grid(shape: tuple[int, int, int], affine: Affine, grid: Grid, name: str)
     Corner against corner, after the best order of axes and flips.
     """
     target = grid.corners_lps()
-    best, shift = np.inf, 0.0
+    best, shift, size = np.inf, 0.0, shape
     for axes in itertools.permutations(range(3)):
         for flips in itertools.product((False, True), repeat=3):
             ends = [
@@ -135,12 +135,13 @@ def off_grid(shape: tuple[int, int, int], affine: Affine, grid: Grid, name: str)
                 worst = int(gaps.argmax())
                 apart = grid.to_index(points[worst][None]) - grid.to_index(target[worst][None])
                 shift = float(np.abs(apart).max())
+                size = (shape[axes[0]], shape[axes[1]], shape[axes[2]])
     spacing = np.sort(np.linalg.norm(affine[:3, :3], axis=0))
     if (
         sorted(shape) != sorted(grid.shape)
         and np.abs(spacing / np.sort(grid.spacing_mm) - 1).max() > _OTHER_SPACING
     ):
-        sizes = {"mask": "x".join(map(str, shape)), "series": "x".join(map(str, grid.shape))}
+        sizes = {"mask": "x".join(map(str, size)), "series": "x".join(map(str, grid.shape))}
         return refusal(MSK_014, where=f"{name}; corners off by {best:.2f} mm", **sizes)
     return refusal(MSK_001, where=name, off_mm=best, off_voxels=shift)
 
