@@ -29,7 +29,7 @@ HOUR = 72500 / (300e6 * 2 ** (-3600 / F18))
 BLOCK = "Philips PET Private Group"
 
 
-def read(folder, n=1):
+def read(folder):
     """The one PET of a folder, and its SUV ``[z, y, x]``."""
     (pet,) = survey_study(folder).series
     assert pet.suv.possible, f"{pet.suv.code} {pet.suv.sentence}"
