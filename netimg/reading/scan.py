@@ -66,14 +66,14 @@ class Budget:
         self.elements = self.items = 0
         self.multiframe = False
         self._spent = 0.0
-        self._began = time.monotonic()
+        self._began = time.thread_time()
 
     def __enter__(self) -> None:
-        """Start the clock, which runs only while the file is scanned."""
-        self._began = time.monotonic()
+        """Start the clock, which runs only while the file is scanned, whatever else is running."""
+        self._began = time.thread_time()
 
     def __exit__(self, *_: object) -> None:
-        self._spent += time.monotonic() - self._began
+        self._spent += time.thread_time() - self._began
 
     def look(self) -> None:
         """Refuse what has more elements or items, or took longer, than the limits say."""
@@ -83,7 +83,7 @@ class Budget:
                 self.refuse(f"more than {most} {what}, limits.{what}_max")
         key = "header_multiframe_s" if self.multiframe else "header_s"
         seconds: int = self.settings[f"limits.{key}"]
-        if self._spent + time.monotonic() - self._began > seconds:
+        if self._spent + time.thread_time() - self._began > seconds:
             self.refuse(f"it took longer than {seconds} s, limits.{key}")
 
     def depth(self, n: int) -> None:
@@ -159,9 +159,15 @@ def items(parent: Scan, element: Element, *, name: str) -> list[Scan]:
     InputError
         IDX-005 a length beyond the end, IDX-017 beyond the limits.
     """
-    parent.budget.depth(parent.depth + 1)
-    with parent.budget:
-        return _items(parent, element, name)
+    budget = parent.budget
+    budget.depth(parent.depth + 1)
+    before = budget.elements, budget.items
+    budget.elements = budget.items = 0  # the file was counted; this counts what is read again
+    try:
+        with budget:
+            return _items(parent, element, name)
+    finally:
+        budget.elements, budget.items = before
 
 
 def _items(parent: Scan, element: Element, name: str) -> list[Scan]:
@@ -285,7 +291,6 @@ def _elements(into: Scan, at: int, end: int) -> None:
     """Note every element between two places of the buffer; stops at the pixels."""
     budget = into.budget
     heads = _Heads(into.data, little=into.little, explicit=into.explicit, name=budget.name)
-    longest: int = budget.settings["limits.element_bytes_max"]
     most: int = budget.settings["limits.header_bytes_max"]
     first = at
     while at + 8 <= end:
@@ -299,25 +304,30 @@ def _elements(into: Scan, at: int, end: int) -> None:
         if tag in _PIXELS:
             into.pixels = Element(vr, at, end - at if undefined else length, undefined)
             into.pixel_tag = tag
-            return
+            break
         if tag == _PER_FRAME:
             budget.multiframe = True
         if undefined:
             after = _skip(heads if vr != "UN" else heads.within_un(), at, end, budget)
             into.elements[tag] = Element(vr or "SQ", at, after - at - 8, undefined=True)
             at = after
-        elif tag >> 16 == 0xFFFE:
-            at += length  # a delimiter without anything to end
         else:
-            sequence = vr == "SQ" or (not vr and length >= 8 and _is_item(heads, at))
-            if sequence:
-                _count_items(heads, at, at + length, budget)
-            if sequence or length <= longest:
-                into.elements[tag] = Element(vr, at, length)
+            if tag >> 16 != 0xFFFE:  # a delimiter without anything to end
+                _note(into, heads, tag, Element(vr, at, length))
             at += length
         if at - first > most:
             budget.bytes(at - first)
     budget.look()
+
+
+def _note(into: Scan, heads: _Heads, tag: int, element: Element) -> None:
+    """Note an element that says its length; a value that is too long to be kept is passed over."""
+    vr, at, length, _ = element
+    if vr == "SQ" or (not vr and length >= 8 and _is_item(heads, at)):
+        _count_items(heads, at, at + length, into.budget)
+    elif length > into.budget.settings["limits.element_bytes_max"]:
+        return
+    into.elements[tag] = element
 
 
 def _is_item(heads: _Heads, at: int) -> bool:
