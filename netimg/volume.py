@@ -15,6 +15,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from netimg.arrays import FloatZYX, LabelZYX, MaskZYX
+    from netimg.flag import Flag
     from netimg.geometry import Grid
 
 
@@ -33,6 +34,8 @@ class Quantity(Enum):
 class Volume:
     """float32 values ``[z, y, x]`` on a `Grid`, with what they measure.
 
+    ``flags``: doubts that only the values could raise, such as a scale that ends at 3071 HU.
+
     Raises
     ------
     ValueError
@@ -42,6 +45,7 @@ class Volume:
     values: FloatZYX
     grid: Grid
     quantity: Quantity
+    flags: tuple[Flag, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _frozen(self.values, np.float32, self.grid))

@@ -24,7 +24,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _SHOWN = 1000
 _CHARSET = 0x00080005
 _FLOATS = frozenset(
-    (0x00189220, 0x00189332, 0x00189330, 0x00189328, 0x00209241, 0x0018937C, 0x00409224, 0x00409225)
+    (
+        *(0x00189220, 0x00189332, 0x00189330, 0x00189328, 0x00209241, 0x0018937C),
+        *(0x00409224, 0x00409225, 0x00280122, 0x00280123, 0x00280124, 0x00280125),
+    )
 )
 """Numbers that are binary floats where the file does not say so (implicit syntax)."""
 _BINARY = frozenset((

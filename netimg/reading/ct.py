@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from netimg.errors import IDX_011, IDX_012, PIX_005, PIX_006, PIX_013, SEL_017
 from netimg.reading.candidate import kernel_class
 from netimg.reading.draft import plain_series, stacked
-from netimg.reading.pixels import AIR_HU, PixelOpener, StoredSlice, check_format
+from netimg.reading.pixel_checks import check_format
+from netimg.reading.pixels import PixelOpener, StoredSlice
+from netimg.reading.plausible import AIR_HU
 from netimg.reading.problems import doubt, refusal
 from netimg.reading.regrid import RegridOpener
 from netimg.reading.tables import table

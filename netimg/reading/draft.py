@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netimg.reading.index import kind_of
+from netimg.reading.pixel_checks import format_doubts
 from netimg.reading.pixels import same_picture
 from netimg.reading.problems import code_of, doubt, sentence
 from netimg.reading.split import Cut, split
@@ -237,14 +238,7 @@ def _doubts(draft: Draft) -> list[Flag]:
         )
     if first.frame_of_reference is None:
         flags.append(doubt("GEO-014", touches=draft.touches, series=draft.label))
-    lossy = [h.lossy for h in draft.headers if h.lossy is not None]
-    if lossy:
-        ratio = lossy[0] or "ratio not said"
-        flags.append(doubt("PIX-010", touches=draft.touches, series=draft.label, ratio=ratio))
-    if first.pixels.photometric == "MONOCHROME1":
-        flags.append(doubt("PIX-007", touches=draft.touches, series=draft.label))
-    if first.pixels.bits_allocated == 8:
-        flags.append(doubt("PIX-009/eight", touches=draft.touches, series=draft.label))
+    flags += format_doubts(draft.headers, series=draft.label, touches=draft.touches)
     return flags
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_011, IDX_012, SUVError
 from netimg.reading.draft import plain_series, stacked
-from netimg.reading.pixels import PixelOpener, StoredSlice, check_format
+from netimg.reading.pixel_checks import check_format
+from netimg.reading.pixels import PixelOpener, StoredSlice
 from netimg.reading.problems import doubt, refusal
 from netimg.reading.suv import resolve
 from netimg.reading.suv.nuclide import gives_positrons

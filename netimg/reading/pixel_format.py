@@ -14,6 +14,19 @@ FLOAT, DOUBLE = 0x7FE00008, 0x7FE00009
 """Pixel data of 32-bit and 64-bit floats."""
 
 
+_NEEDED = {
+    0x00280010: "Rows (0028,0010)",
+    0x00280011: "Columns (0028,0011)",
+    0x00280002: "Samples per Pixel (0028,0002)",
+    0x00280004: "Photometric Interpretation (0028,0004)",
+    0x00280100: "Bits Allocated (0028,0100)",
+}
+_NEEDED_INTEGERS = {
+    0x00280101: "Bits Stored (0028,0101)",
+    0x00280103: "Pixel Representation (0028,0103)",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PixelFormat:
     """How one picture is stored: first byte in the file, bytes of the pixel data it lies in."""
@@ -32,12 +45,20 @@ class PixelFormat:
     offset: int
     length: int
     encapsulated: bool
-    padding: int | None = None
-    padding_limit: int | None = None
+    padding: float | None = None
+    """Stored value of filling outside the picture; with a limit, one end of a range of them."""
+    padding_limit: float | None = None
     packed: Packed | None = None
     """Pieces of a compressed picture."""
     pictures: int = 1
     """Pictures that the pixel data holds."""
+    absent: tuple[str, ...] = ()
+    """Attributes without which samples cannot be read, and which are not there."""
+
+    @property
+    def is_float(self) -> bool:
+        """Whether samples are floating point numbers."""
+        return self.tag in (FLOAT, DOUBLE)
 
     @property
     def nbytes(self) -> int:
@@ -50,6 +71,7 @@ def pixel_formats(a: Attributes, pictures: int = 1) -> tuple[PixelFormat, ...]:
     """Format of each of the pictures of a file, all of one size."""
     place = a.scan.pixels
     signed = a.integer(0x00280103) == 1
+    padding, limit = _padding(a, signed=signed)
     whole = PixelFormat(
         rows=a.integer(0x00280010),
         columns=a.integer(0x00280011),
@@ -64,9 +86,10 @@ def pixel_formats(a: Attributes, pictures: int = 1) -> tuple[PixelFormat, ...]:
         offset=place.start if place else 0,
         length=place.length if place else 0,
         encapsulated=bool(place and place.undefined),
-        padding=_stored(a.integer(0x00280120), signed=signed),
-        padding_limit=_stored(a.integer(0x00280121), signed=signed),
+        padding=padding,
+        padding_limit=limit,
         pictures=pictures,
+        absent=_absent(a) if place else (),
     )
     packed = _packed(a, pictures)
     if packed is not None:
@@ -102,6 +125,22 @@ def _packed(a: Attributes, pictures: int) -> tuple[Packed, ...] | None:
         extended=a.raw(0x7FE00001),
         lengths=a.raw(0x7FE00002),
     )
+
+
+def _absent(a: Attributes) -> tuple[str, ...]:
+    """Names of attributes that are needed to read samples, and are absent or no number."""
+    needed = _NEEDED if a.scan.pixel_tag in (FLOAT, DOUBLE) else _NEEDED | _NEEDED_INTEGERS
+    return tuple(name for tag, name in needed.items() if tag not in a)
+
+
+def _padding(a: Attributes, *, signed: bool) -> tuple[float | None, float | None]:
+    """Filling and its limit, in the type of the samples."""
+    tags = {FLOAT: (0x00280122, 0x00280124), DOUBLE: (0x00280123, 0x00280125)}
+    if a.scan.pixel_tag in tags:
+        value, limit = (a.float(tag) for tag in tags[a.scan.pixel_tag])
+        return value, limit
+    value, limit = (_stored(a.integer(tag), signed=signed) for tag in (0x00280120, 0x00280121))
+    return value, limit
 
 
 def _stored(value: int | None, *, signed: bool) -> int | None:

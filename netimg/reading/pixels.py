@@ -14,46 +14,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netimg.errors import (
-    GEO_017,
-    IDX_003,
-    IDX_012,
-    IDX_021,
-    IDX_022,
-    PIX_001,
-    PIX_002,
-    PIX_003,
-    PIX_008,
-    PIX_009,
-    PIX_012,
-    PIX_014,
-    PIX_015,
-    PIX_019,
+from netimg.errors import IDX_003, PIX_001, PIX_019
+from netimg.reading.decode import Frame, decode_frame, decode_frames
+from netimg.reading.pixel_format import FLOAT
+from netimg.reading.plausible import (
+    AIR_HU,
+    Look,
+    declared_filling,
+    has_rubbish,
+    usual_filling,
 )
-from netimg.reading.decode import SYNTAXES, Frame, check_said, decode_frame, decode_frames
 from netimg.reading.problems import refusal
-from netimg.reading.scan import DEFLATED, EXPLICIT_BIG, NATIVE, scan
+from netimg.reading.scan import DEFLATED, EXPLICIT_BIG, scan
 from netimg.reading.walk import Archives, content
 from netimg.settings import Settings
 from netimg.volume import Quantity, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from netimg.geometry import Grid
-    from netimg.reading.headers import FrameOf, Header
+    from netimg.reading.headers import Header
     from netimg.reading.pixel_format import PixelFormat
     from netimg.reading.walk import Bytes, Found
-
-AIR_HU = -1024.0
-"""What filling outside the picture becomes in a CT."""
-
-_AIR_MOST_HU = -900.0
-_NO_AIR_HU = -500.0
-_FILLINGS = (-2000.0, -2048.0, -3024.0)
-_FLOAT, _DOUBLE = 0x7FE00008, 0x7FE00009
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,49 +93,38 @@ class PixelOpener:
 
     def _read(self) -> Volume:
         values = np.empty(self.grid.shape, dtype=np.float32)
+        look = Look(len(self.slices), ct=self.quantity is Quantity.HU)
         lowest, highest = np.float32(np.inf), np.float32(-np.inf)
         with Archives(self.settings) as archives:
-            stored_slices = _read_slices(self.slices, self.settings, archives)
-            for z, (part, stored) in enumerate(zip(self.slices, stored_slices, strict=True)):
-                scaled = _scaled(stored, part)
-                self._fill(stored, scaled, part.pixels)
-                if part.factor != 1.0:
-                    scaled *= part.factor
-                values[z] = scaled
+            samples = _read_slices(self.slices, self.settings, archives)
+            for z, (part, raw) in enumerate(zip(self.slices, samples, strict=True)):
+                values[z], filling = self._slice(part, raw, look)
+                look.add(values[z], filling)
                 # Slice by slice, while it is in the processor's cache; NaN is passed on.
                 lowest = np.minimum(lowest, values[z].min())
                 highest = np.maximum(highest, values[z].max())
         low, high = float(lowest), float(highest)
         if not (math.isfinite(low) and math.isfinite(high)):
             raise refusal(PIX_019, series=self.series)
-        if self.quantity is Quantity.HU:
-            self._check_air(values, low, high)
-        return Volume(values=values, grid=self.grid, quantity=self.quantity)
+        flags = look.finish(values, low=low, high=high, series=self.series)
+        return Volume(values=values, grid=self.grid, quantity=self.quantity, flags=tuple(flags))
 
-    def _check_air(self, values: NDArray[np.float32], low: float, high: float) -> None:
-        """Refuse a CT of one value, and one without any air whose corners are all alike."""
-        if low == high:
-            raise refusal(PIX_012, series=self.series, value=f"all of them are {low:g}")
-        corners = values[:, :: values.shape[1] - 1 or 1, :: values.shape[2] - 1 or 1]
-        air = float(corners.flat[0])
-        if low > _NO_AIR_HU and bool((corners == air).all()):
-            raise refusal(PIX_012, series=self.series, value=f"air is {air:g}")
-
-    def _fill(self, stored: NDArray[Any], scaled: NDArray[Any], pixels: PixelFormat) -> None:
-        """Set filling outside the picture to air (CT) or to nothing (PET)."""
-        ct = self.quantity is Quantity.HU
-        nothing = AIR_HU if ct else 0.0
-        if pixels.padding is not None:
-            limit = pixels.padding if pixels.padding_limit is None else pixels.padding_limit
-            low, high = sorted((pixels.padding, limit))
-            filling = (stored >= low) & (stored <= high)
-            if ct:
-                filling &= scaled <= _AIR_MOST_HU  # some exporters declare 0 HU as filling
-            scaled[filling] = nothing
-        if ct:
-            for corner in {float(scaled[y, x]) for y in (0, -1) for x in (0, -1)}:
-                if corner in _FILLINGS:
-                    scaled[scaled == corner] = nothing
+    def _slice(
+        self, part: StoredSlice, raw: NDArray[Any], look: Look
+    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """Values of a slice, filling set to air (CT) or to nothing (PET); and where it is."""
+        stored = _masked(raw, part.pixels)
+        if stored is not raw and not look.rubbish:
+            look.rubbish = has_rubbish(raw, stored, part.pixels.bits_stored or 16)
+        scaled = _scaled(stored, part)
+        filling = declared_filling(stored, scaled, part.pixels, raw=raw, ct=look.ct)
+        if filling is None and look.ct:
+            filling = usual_filling(stored, scaled)
+        if filling is not None:
+            scaled[filling] = AIR_HU if look.ct else 0.0
+        if part.factor != 1.0:
+            scaled *= part.factor
+        return scaled, filling
 
 
 def _scaled(stored: NDArray[Any], part: StoredSlice) -> NDArray[Any]:
@@ -176,14 +150,13 @@ def read_slice(
     InputError
         IDX-003, PIX-001, PIX-003, PIX-004.
     """
-    return _read(file, pixels, _Unpacked(settings, archives))
+    return _masked(_read(file, pixels, _Unpacked(settings, archives)), pixels)
 
 
 def _read(file: Found, pixels: PixelFormat, unpacked: _Unpacked) -> NDArray[Any]:
-    """Stored values of one picture."""
+    """Samples of one picture, with whatever stands above BitsStored."""
     if pixels.packed is not None:
-        frame = unpacked.frame(file, pixels)
-        return _stored(decode_frame(frame, unpacked.settings), pixels)
+        return decode_frame(unpacked.frame(file, pixels), unpacked.settings)
     rows, columns = int(pixels.rows or 0), int(pixels.columns or 0)
     dtype = _dtype(pixels)
     needed = rows * columns * dtype.itemsize
@@ -200,13 +173,14 @@ def _read(file: Found, pixels: PixelFormat, unpacked: _Unpacked) -> NDArray[Any]
     if flat.size < rows * columns:
         there = flat.size * dtype.itemsize
         raise refusal(PIX_001, file=file.name, there=there, needed=needed)
-    return _stored(flat.reshape(rows, columns), pixels)
+    native: NDArray[Any] = flat.astype(dtype.newbyteorder("="), copy=False)
+    return native.reshape(rows, columns)
 
 
 def _read_slices(
     slices: Iterable[StoredSlice], settings: Settings, archives: Archives
 ) -> Iterator[NDArray[Any]]:
-    """Stored values of slices in order; several compressed ones are decoded at a time."""
+    """Samples of slices in order; several compressed ones are decoded at a time."""
     unpacked = _Unpacked(settings, archives)
     for packed, run in groupby(slices, key=lambda part: part.pixels.packed is not None):
         if not packed:
@@ -215,8 +189,7 @@ def _read_slices(
             continue
         parts = tuple(run)
         frames = (unpacked.frame(part.file, part.pixels) for part in parts)
-        for part, stored in zip(parts, decode_frames(frames, settings), strict=True):
-            yield _stored(stored, part.pixels)
+        yield from decode_frames(frames, settings)
 
 
 @dataclass(slots=True)
@@ -259,110 +232,18 @@ def same_picture(a: Header, b: Header, settings: Settings) -> bool:
     return bool(np.array_equal(first, second))
 
 
-def check_format(headers: Sequence[Header], *, series: str, settings: Settings) -> None:
-    """Refuse pixels that cannot be what they say, before anything is allocated.
-
-    Raises
-    ------
-    InputError
-        IDX-021, IDX-022, PIX-001 to 004, PIX-008, PIX-009, PIX-015.
-    """
-    total = 0
-    for header in headers:
-        pixels, name = header.pixels, header.name
-        if header.frame is not None:
-            _check_frame(header, header.frame)
-        if pixels.tag == 0:
-            raise refusal(IDX_022, file=name)
-        native = pixels.syntax in NATIVE and not pixels.encapsulated
-        if not native and pixels.syntax not in SYNTAXES:
-            raise refusal(IDX_021, series=series, name=_syntax_name(pixels.syntax))
-        if header.modality_table:
-            raise refusal(PIX_015, series=series)
-        if pixels.samples != 1 or not pixels.photometric.startswith("MONOCHROME"):
-            raise refusal(PIX_008, series=series)
-        if header.frame is not None and (header.frame.volumetric or "VOLUME") != "VOLUME":
-            raise refusal(IDX_012, series=series)
-        _check_bits(pixels, series)
-        total += _check_size(header, settings, native=native) * 4
-        if not native:
-            _check_packed(header, settings)
-    if total > settings["limits.series_bytes_max"]:
-        raise refusal(PIX_002, "series", series=series, gigabytes=total / 1e9)
-
-
-def _check_frame(header: Header, frame: FrameOf) -> None:
-    """Refuse a frame whose object does not describe it."""
-    if frame.announced != frame.described:
-        raise refusal(
-            PIX_014, file=header.file.name, announced=frame.announced, described=frame.described
-        )
-    if frame.parts_here is not None:
-        parts, there = frame.parts, frame.parts_here
-        raise refusal(PIX_014, "parts", file=header.file.name, parts=parts, there=there)
-    if frame.missing:
-        raise refusal(
-            GEO_017, file=header.file.name, frame=frame.number, group=" and ".join(frame.missing)
-        )
-
-
-def _check_packed(header: Header, settings: Settings) -> None:
-    """Compare a compressed picture's own words with the header's, before it is decoded."""
-    pixels, name = header.pixels, header.name
-    if pixels.packed is None:
-        raise refusal(PIX_003, file=name, reason="it is not in pieces, as compressed pictures are")
-    if pixels.packed.said is None:
-        raise refusal(PIX_003, file=name, reason=pixels.packed.problem)
-    if pixels.tag in (_FLOAT, _DOUBLE):
-        raise refusal(PIX_003, file=name, reason="its values are no whole numbers")
-    check_said(pixels.packed.said, pixels, file=name, settings=settings)
-
-
-def _check_size(header: Header, settings: Settings, *, native: bool) -> int:
-    """Voxels of a slice, after its stated size was compared with limits and with its bytes."""
-    pixels, most = header.pixels, settings["limits.rows_columns_max"]
-    rows, columns = pixels.rows or 0, pixels.columns or 0
-    frames = header.frames or 1
-    if not (0 < rows <= most and 0 < columns <= most and (frames == 1 or header.frame)):
-        raise refusal(PIX_002, file=header.file.name, rows=rows, columns=columns, frames=frames)
-    needed = pixels.nbytes * pixels.pictures
-    if native and pixels.length not in (needed, needed + 1) and pixels.length < needed:
-        raise refusal(PIX_001, file=header.file.name, there=pixels.length, needed=needed)
-    return rows * columns
-
-
-def _check_bits(pixels: PixelFormat, series: str) -> None:
-    if pixels.tag in (_FLOAT, _DOUBLE):
-        return
-    allocated, stored = pixels.bits_allocated, pixels.bits_stored
-    high = pixels.high_bit if pixels.high_bit is not None else (stored or 0) - 1
-    fits = allocated in (8, 16, 32) and stored is not None and 1 <= stored <= allocated
-    if not fits or high != (stored or 0) - 1:
-        bits = f"{allocated} bits allocated, {stored} stored, highest {high}"
-        raise refusal(PIX_009, series=series, bits=bits)
-
-
 def _dtype(pixels: PixelFormat) -> np.dtype[Any]:
     order = ">" if pixels.syntax == EXPLICIT_BIG else "<"
-    if pixels.tag in (_FLOAT, _DOUBLE):
-        return np.dtype(f"{order}f{4 if pixels.tag == _FLOAT else 8}")
+    if pixels.is_float:
+        return np.dtype(f"{order}f{4 if pixels.tag == FLOAT else 8}")
     kind = "i" if pixels.signed else "u"
     return np.dtype(f"{order}{kind}{(pixels.bits_allocated or 16) // 8}")
 
 
-def _stored(values: NDArray[Any], pixels: PixelFormat) -> NDArray[Any]:
-    """Values with the bits above BitsStored dropped, the sign taken from there."""
-    if pixels.tag in (_FLOAT, _DOUBLE):
-        return values
-    native = values.astype(values.dtype.newbyteorder("="), copy=False)
+def _masked(samples: NDArray[Any], pixels: PixelFormat) -> NDArray[Any]:
+    """Samples with the bits above BitsStored dropped, the sign taken from there."""
     spare = (pixels.bits_allocated or 16) - (pixels.bits_stored or 16)
-    if spare == 0:
-        return native
-    masked: NDArray[Any] = np.right_shift(np.left_shift(native, spare), spare)
+    if pixels.is_float or spare == 0:
+        return samples
+    masked: NDArray[Any] = np.right_shift(np.left_shift(samples, spare), spare)
     return masked
-
-
-def _syntax_name(uid: str) -> str:
-    from pydicom.uid import UID
-
-    return UID(uid).name

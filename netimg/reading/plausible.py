@@ -1,0 +1,221 @@
+"""What the values of a series say about themselves: filling, air, ends of the scale.
+
+Looked at while slices pass by: a thin sample of voxels, and counts. Limits and values:
+``configs/reading/pixels.toml``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netimg.errors import PIX_012
+from netimg.reading.problems import doubt, refusal
+from netimg.reading.tables import table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from netimg.flag import Flag
+    from netimg.reading.pixel_format import PixelFormat
+
+AIR_HU = -1024.0
+"""What filling outside the picture becomes in a CT."""
+
+
+def declared_filling(
+    stored: NDArray[Any],
+    scaled: NDArray[Any],
+    pixels: PixelFormat,
+    *,
+    raw: NDArray[Any],
+    ct: bool,
+) -> NDArray[np.bool_] | None:
+    """Samples that the header calls filling; None where it names none.
+
+    ``raw``: samples with the bits above BitsStored, where a filling may stand that is no value.
+    A filling of a CT that is tissue in HU is not believed: some exporters declare 0 HU.
+    """
+    if pixels.padding is None:
+        return None
+    limit = pixels.padding if pixels.padding_limit is None else pixels.padding_limit
+    low, high = sorted((pixels.padding, limit))
+    filling: NDArray[np.bool_] = (stored >= low) & (stored <= high)
+    if ct:
+        filling &= scaled <= table("pixels")["filling"]["air_most_hu"]
+    if raw is not stored:
+        filling |= (raw >= low) & (raw <= high) & (raw != stored)
+    return filling
+
+
+def has_rubbish(raw: NDArray[Any], stored: NDArray[Any], bits: int) -> bool:
+    """Whether bits above those of the picture hold something else than its sign."""
+    above = np.right_shift(raw, bits)
+    return bool(((above != 0) & (raw != stored)).any())
+
+
+def usual_filling(stored: NDArray[Any], scaled: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Filling of a CT slice whose header names none, by the value of its corners.
+
+    A value below every possible HU is filling wherever it stands; one that is possible as air only
+    where it fills what lies outside the circle that a scanner reconstructs.
+    """
+    limits = table("pixels")["filling"]
+    known, found = set(limits["values"]), None
+    for y in (0, -1):
+        for x in (0, -1):
+            value, kept = float(scaled[y, x]), float(stored[y, x])
+            if not ({value, kept} & known) or value > limits["air_most_hu"]:
+                continue
+            filling = scaled == value
+            if value >= AIR_HU:
+                outside = _outside(scaled.shape[0], scaled.shape[1])
+                filling &= outside
+                if np.count_nonzero(filling) < limits["outside_share"] * np.count_nonzero(outside):
+                    continue
+            found = filling if found is None else found | filling
+    return found
+
+
+@lru_cache(maxsize=4)
+def _outside(rows: int, columns: int) -> NDArray[np.bool_]:
+    """Pixels outside the ellipse that touches the edges of a picture."""
+    y = (np.arange(rows) - (rows - 1) / 2) / (rows / 2)
+    x = (np.arange(columns) - (columns - 1) / 2) / (columns / 2)
+    outside: NDArray[np.bool_] = y[:, None] ** 2 + x[None, :] ** 2 > 1.0
+    return outside
+
+
+@dataclass(slots=True)
+class Look:
+    """What was seen of a series so far; `finish` says what it means.
+
+    Parameters
+    ----------
+    slices
+        How many will pass.
+    ct
+        Whether values are HU.
+    """
+
+    slices: int
+    ct: bool
+    voxels: int = 0
+    filled: int = 0
+    rubbish: bool = False
+    _sample: list[NDArray[np.float32]] = field(default_factory=list)
+    _seen: int = 0
+
+    def add(self, values: NDArray[np.float32], filling: NDArray[np.bool_] | None) -> None:
+        """Take note of a slice in its final values."""
+        limits = table("pixels")["sample"]
+        self.voxels += values.size
+        if filling is not None:
+            self.filled += int(np.count_nonzero(filling))
+        if self.ct:
+            every = max(1, self.slices // limits["slices"])
+            if self._seen % every == 0:
+                thin = max(1, max(values.shape) // limits["pixels"])
+                part = values[::thin, ::thin].copy()
+                if filling is not None:
+                    part[filling[::thin, ::thin]] = np.nan
+                self._sample.append(part)
+        self._seen += 1
+
+    def finish(
+        self, values: NDArray[np.float32], *, low: float, high: float, series: str
+    ) -> list[Flag]:
+        """Doubts about the values of a whole series.
+
+        Raises
+        ------
+        InputError
+            PIX-012: values that cannot be HU.
+        """
+        touches = ("ct",) if self.ct else ("pet",)
+        flags = []
+        if self.rubbish:
+            flags.append(doubt("PIX-009/rubbish", touches=touches, series=series))
+        if self.filled:
+            percent = 100.0 * self.filled / self.voxels
+            flags.append(doubt("PIX-011", touches=touches, series=series, percent=percent))
+        if self.ct:
+            flags += self._air(low=low, high=high, series=series)
+            flags += _top(values, high=high, series=series)
+        return flags
+
+    def _air(self, *, low: float, high: float, series: str) -> list[Flag]:
+        """Refuse values whose air is not that of a CT; doubt those without air in the picture."""
+        limits = table("pixels")["air"]
+        if low == high:
+            raise refusal(PIX_012, series=series, value=f"all of them are {low:g}")
+        sample = np.stack(self._sample)
+        air = _largest_below(sample, limits["below_hu"], least=limits["least_share"])
+        if air is not None:
+            median = float(np.median(air))
+            if median < limits["least_hu"]:
+                raise refusal(PIX_012, series=series, value=f"air is {median:g}")
+            if median > limits["most_hu"]:
+                return [self._doubt("PIX-012/thin", series, median)]
+            return []
+        return self._no_air(sample, limits, series)
+
+    def _no_air(
+        self, sample: NDArray[np.float32], limits: dict[str, Any], series: str
+    ) -> list[Flag]:
+        """Values without air: what lies farthest from the body stands in for it."""
+        inside = sample[np.isfinite(sample)]
+        if inside.size == 0:
+            raise refusal(PIX_012, series=series, value="all of them are filling")
+        edge = _edge(sample)
+        middle, bright = np.percentile(inside, (50, limits["bright_percentile"])).tolist()
+        tissue = middle >= limits["tissue_least_hu"] and bright <= limits["bright_most_hu"]
+        if bool((edge == edge[0]).all()) or not tissue:
+            raise refusal(PIX_012, series=series, value=f"air is {float(np.median(edge)):g}")
+        return [self._doubt("PIX-012/none", series, middle)]
+
+    def _doubt(self, problem: str, series: str, value: float) -> Flag:
+        return doubt(problem, touches=("ct",), series=series, hu=value, measured=value)
+
+
+def _edge(sample: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Corners of all slices; where they are filled, what is not filled and nearest to them."""
+    rows, columns = sample.shape[1:]
+    y = np.abs(np.arange(rows) - (rows - 1) / 2) / rows
+    x = np.abs(np.arange(columns) - (columns - 1) / 2) / columns
+    far = np.broadcast_to(np.hypot(y[:, None], x[None, :]), sample.shape)
+    known = np.isfinite(sample)
+    edge: NDArray[np.float32] = sample[known & (far >= far[known].max() - 1e-9)]
+    return edge
+
+
+def _largest_below(
+    sample: NDArray[np.float32], hu: float, *, least: float
+) -> NDArray[np.float32] | None:
+    """Values of the largest connected region below a value; None where there is hardly any."""
+    from scipy import ndimage
+
+    with np.errstate(invalid="ignore"):
+        dark = sample < hu
+    if np.count_nonzero(dark) < least * sample.size:
+        return None
+    labels, count = ndimage.label(dark)
+    largest = int(np.argmax(np.bincount(labels.ravel(), minlength=count + 1)[1:])) + 1
+    region: NDArray[np.float32] = sample[labels == largest]
+    return region
+
+
+def _top(values: NDArray[np.float32], *, high: float, series: str) -> list[Flag]:
+    """Whether bright values stop at the end of a 12-bit scale, or go beyond it."""
+    limits = table("pixels")["top"]
+    end = float(limits["end_hu"])
+    if high > end:
+        return [doubt("PIX-018", touches=("ct",), series=series, hu=high, measured=high)]
+    if high == end:
+        share = float(np.count_nonzero(values == np.float32(end))) / values.size
+        if share > limits["share"]:
+            return [doubt("PIX-017", touches=("ct",), series=series, percent=100.0 * share)]
+    return []

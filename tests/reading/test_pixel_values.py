@@ -1,0 +1,355 @@
+"""What values say about themselves: filling, air, ends of the scale, impossible formats."""
+
+import re
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from netimg.errors import InputError
+from netimg.reading.studies import open_study, survey_study
+from netimg.volume import Quantity
+from tests.make.dicom import bend, body, ct_series, pet_series
+from tests.make.multiframe import enhanced_ct
+
+SIGNED = {"PixelRepresentation": 1, "RescaleIntercept": "0"}
+SHAPE = (12, 32, 40)
+Y, X = np.mgrid[:32, :40]
+CIRCLE = ((Y - 15.5) / 16) ** 2 + ((X - 19.5) / 20) ** 2 <= 1
+"""What a scanner reconstructs of a picture."""
+
+
+def values(hu=60.0):
+    """A body with some texture in air of -1000."""
+    texture = np.random.default_rng(3).integers(-20, 20, SHAPE)
+    return np.where(body(SHAPE, hu) > -500, np.array(body(SHAPE, hu)) + texture, -1000.0)
+
+
+def loaded(folder, hu, **bends):
+    ct_series(folder, hu, **bends)
+    return open_study(folder).ct.load()
+
+
+def said(volume):
+    return {flag.code: flag.sentence for flag in volume.flags}
+
+
+def refused(folder):
+    with pytest.raises(InputError) as caught:
+        open_study(folder).ct.load()
+    return caught.value.code.id, caught.value.what
+
+
+def test_an_ordinary_ct_raises_no_doubt_about_its_values(tmp_path):
+    assert loaded(tmp_path, values()).flags == ()
+
+
+# Filling
+
+
+@pytest.mark.parametrize("filling", [-3024, -2048, -2000, -1024])
+def test_filling_is_known_by_its_value_outside_the_circle_and_counted(tmp_path, filling):
+    hu = np.where(CIRCLE, values(), filling)
+    volume = loaded(tmp_path, hu, common=SIGNED)
+    assert np.array_equal(volume.values, np.where(CIRCLE, values(), -1024))
+    percent = 100 * np.count_nonzero(~CIRCLE) / CIRCLE.size
+    assert said(volume) == {
+        "PIX-011": f'{percent:.1f} % of series 1 "portal venous" is filling outside the picture '
+        "and is left out."
+    }
+
+
+def test_a_stored_filling_counts_also_where_its_hu_has_another_number(tmp_path):
+    """Stored -2000 with an intercept of -1024 is -3024 HU; stored -2048 is -3072 HU."""
+    common = {"PixelRepresentation": 1, "RescaleIntercept": "-1024"}
+    for stored in (-2000, -2048):
+        hu = np.where(CIRCLE, values(), stored - 1024)
+        volume = loaded(tmp_path / str(-stored), hu, common=common)
+        assert np.array_equal(volume.values, np.where(CIRCLE, values(), -1024))
+        assert "PIX-011" in said(volume)
+
+
+def test_air_that_is_clipped_at_the_end_of_the_scale_is_no_filling(tmp_path):
+    hu = np.where(values() == -1000, -1024, values())
+    hu[:, 1::2, ::2] = np.where(hu[:, 1::2, ::2] == -1024, -1010, hu[:, 1::2, ::2])
+    assert loaded(tmp_path, hu, common=SIGNED).flags == ()
+
+
+def test_a_bowel_loop_at_minus_1024_is_kept_beside_filling_of_that_value(tmp_path):
+    hu = np.where(CIRCLE, values(), -1024)
+    hu[:, 14:17, 18:21] = -1024
+    volume = loaded(tmp_path, hu, common=SIGNED)
+    percent = 100 * np.count_nonzero(~CIRCLE) / CIRCLE.size
+    assert f"{percent:.1f} %" in said(volume)["PIX-011"]
+
+
+def test_a_range_of_declared_filling_is_left_out(tmp_path):
+    hu = values()
+    hu[:, 0], hu[:, 1], hu[:, 2] = -1500, -1400, -1300
+    common = {**SIGNED, "PixelPaddingValue": -1500, "PixelPaddingRangeLimit": -1400}
+    volume = loaded(tmp_path, hu, common=common)
+    assert np.array_equal(volume.values[:, :2], np.full((12, 2, 40), -1024))
+    assert np.array_equal(volume.values[:, 2], np.full((12, 40), -1300))
+    assert "6.2 %" in said(volume)["PIX-011"]  # 2 of 32 rows
+
+
+def test_declared_filling_of_a_pet_becomes_nothing(tmp_path):
+    stored = np.full((6, 16, 20), 1000)
+    stored[:, :4] = -32768
+    common = {"PixelRepresentation": 1, "PixelPaddingValue": -32768}
+    pet_series(tmp_path, stored, common=common)
+    volume = open_study(tmp_path).pets[0].load()
+    assert volume.quantity is Quantity.SUV_BW
+    assert np.array_equal(volume.values[:, :4], np.zeros((6, 4, 20)))
+    assert volume.values[:, 4:].min() > 0
+    assert "25.0 %" in said(volume)["PIX-011"]
+
+
+def test_a_filling_above_the_bits_of_the_picture_is_seen_before_they_are_dropped(tmp_path):
+    """-32768 in a picture of 12 bits: without its upper bits it would be 0 HU."""
+    hu = np.where(CIRCLE, np.clip(values(), -1000, 2047), -32768)
+    common = {**SIGNED, "BitsStored": 12, "HighBit": 11, "PixelPaddingValue": -32768}
+    volume = loaded(tmp_path, hu, common=common)
+    assert np.array_equal(volume.values, np.where(CIRCLE, values(), -1024))
+
+
+# Formats
+
+
+def test_bits_above_the_picture_are_dropped_and_said(tmp_path):
+    stored = (values() + 1024).astype(int) | 0xF000
+    common = {"BitsStored": 12, "HighBit": 11}
+    volume = loaded(tmp_path, stored - 1024, common=common)
+    assert np.array_equal(volume.values, values())
+    assert "something else in the bits above" in said(volume)["PIX-009"]
+
+
+def test_a_sign_that_fills_the_upper_bits_is_no_rubbish(tmp_path):
+    common = {**SIGNED, "BitsStored": 12, "HighBit": 11}
+    volume = loaded(tmp_path, values(), common=common)
+    assert np.array_equal(volume.values, values())
+    assert volume.flags == ()
+
+
+def test_a_missing_high_bit_is_taken_from_the_bits_stored_and_said(tmp_path):
+    for path in ct_series(tmp_path, values()):
+        bend(path, HighBit=None)
+    ct = open_study(tmp_path).ct
+    assert np.array_equal(ct.load().values, values())
+    sentences = {flag.code: flag.sentence for flag in ct.flags}
+    assert "read as 16 bits from the lowest" in sentences["PIX-009"]
+
+
+NEEDED = {
+    "Rows": "Rows (0028,0010)",
+    "Columns": "Columns (0028,0011)",
+    "SamplesPerPixel": "Samples per Pixel (0028,0002)",
+    "PhotometricInterpretation": "Photometric Interpretation (0028,0004)",
+    "BitsAllocated": "Bits Allocated (0028,0100)",
+    "BitsStored": "Bits Stored (0028,0101)",
+    "PixelRepresentation": "Pixel Representation (0028,0103)",
+}
+
+
+@pytest.mark.parametrize("keyword", NEEDED)
+def test_an_absent_attribute_of_the_pixels_is_named(tmp_path, keyword):
+    paths = ct_series(tmp_path, values())
+    assert survey_study(tmp_path).set_aside == ()
+    _without(paths[4], keyword)
+    (item,) = {(i.code, i.sentence) for i in survey_study(tmp_path).set_aside}
+    assert item[0] in ("PIX-009", "GEO-008", "GEO-010")
+    if item[0] == "PIX-009":
+        assert item[1] == (
+            f"IM0005.dcm does not say how its pixels are stored: {NEEDED[keyword]} not there."
+        )
+
+
+@pytest.mark.parametrize("keyword", NEEDED)
+def test_an_attribute_that_all_pictures_lack_refuses_the_series(tmp_path, keyword):
+    for path in ct_series(tmp_path, values()):
+        _without(path, keyword)
+    found = {i.sentence for i in survey_study(tmp_path).set_aside if i.code == "PIX-009"}
+    assert any(NEEDED[keyword] in sentence for sentence in found)
+
+
+def _without(path, keyword):
+    """Rewrite a file without one element of its pixel description, the pixels as they are."""
+    dataset = pydicom.dcmread(path)
+    dataset["PixelData"].VR = "OW"
+    del dataset[keyword]
+    dataset.save_as(path, enforce_file_format=True)
+
+
+def test_a_ct_of_32_bit_integers_is_read(tmp_path):
+    _rewritten(ct_series(tmp_path, values()), "<u4", BitsAllocated=32, BitsStored=32, HighBit=31)
+    assert np.array_equal(open_study(tmp_path).ct.load().values, values())
+
+
+def test_a_ct_of_8_bits_is_read_with_a_warning(tmp_path):
+    hu = np.where(values() > -500, np.round(values() / 10) * 10, -1000)
+    common = {"RescaleSlope": "10", "RescaleIntercept": "-1000"}
+    paths = ct_series(tmp_path, hu, common=common)
+    _rewritten(paths, "u1", BitsAllocated=8, BitsStored=8, HighBit=7)
+    (ct,) = survey_study(tmp_path).series
+    assert np.array_equal(ct.load().values, hu)
+    assert "has 8 bits only" in {f.code: f.sentence for f in ct.flags}["PIX-009"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("Float", "<f4"), ("DoubleFloat", "<f8")])
+def test_a_pet_of_floating_point_pixels_is_read(tmp_path, name, kind):
+    rng = np.random.default_rng(5)
+    activity = rng.uniform(0, 50000, (6, 16, 20)).astype(kind)
+    activity[:, :2] = -1.0
+    for z, path in enumerate(pet_series(tmp_path, common={"RescaleSlope": "1"})):
+        dataset = pydicom.dcmread(path)
+        del dataset.PixelData
+        for keyword in ("BitsStored", "HighBit", "PixelRepresentation"):
+            del dataset[keyword]
+        dataset.BitsAllocated = 8 * np.dtype(kind).itemsize
+        setattr(dataset, f"{name}PixelData", activity[z].tobytes())
+        setattr(dataset, f"{name}PixelPaddingValue", -1.0)
+        dataset.save_as(path)
+    (pet,) = open_study(tmp_path).pets
+    expected = np.where(activity < 0, 0, activity) * pet.suv.factors[0]
+    assert pet.load().values == pytest.approx(expected, rel=1e-6)
+    assert "PIX-009" not in {f.code for f in pet.flags}
+
+
+def test_a_pixel_that_is_not_a_number_refuses_the_series(tmp_path):
+    for z, path in enumerate(pet_series(tmp_path)):
+        dataset = pydicom.dcmread(path)
+        del dataset.PixelData
+        plane = np.ones((16, 20), "<f4")
+        plane[3, 4] = np.nan if z == 2 else 1.0
+        dataset.BitsAllocated, dataset.FloatPixelData = 32, plane.tobytes()
+        dataset.save_as(path)
+    (pet,) = open_study(tmp_path).pets
+    with pytest.raises(InputError, match="PIX-019") as caught:
+        pet.load()
+    assert (
+        'series 1 "PET AC" contains values that are not numbers'
+        in caught.value.what.casefold().replace("pet ac", "PET AC")
+    )
+
+
+def _rewritten(paths, kind, **elements):
+    for path in paths:
+        dataset = pydicom.dcmread(path)
+        dataset["PixelData"].VR = "OW"
+        dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(kind).tobytes()
+        for keyword, value in elements.items():
+            setattr(dataset, keyword, value)
+        dataset.save_as(path)
+
+
+def test_an_inverted_ct_keeps_its_values_and_says_so(tmp_path):
+    ct_series(tmp_path, values(), common={"PhotometricInterpretation": "MONOCHROME1"})
+    ct = open_study(tmp_path).ct
+    assert np.array_equal(ct.load().values, values())
+    assert "stored inverted" in {f.code: f.sentence for f in ct.flags}["PIX-007"]
+
+
+@pytest.mark.parametrize(
+    ("photometric", "samples"),
+    [("RGB", 3), ("YBR_FULL", 3), ("YBR_FULL_422", 3), ("PALETTE COLOR", 1)],
+)
+def test_colour_is_refused(tmp_path, photometric, samples):
+    common = {"PhotometricInterpretation": photometric, "SamplesPerPixel": samples}
+    ct_series(tmp_path, values(), common=common)
+    found = {(i.code, i.sentence) for i in survey_study(tmp_path).set_aside}
+    assert found == {("PIX-008", 'Series 1 "portal venous" is a colour picture.')}
+
+
+def test_a_table_in_place_of_slope_and_intercept_is_refused(tmp_path):
+    for path in ct_series(tmp_path, values()):
+        bend(path, ModalityLUTSequence=[Dataset()])
+    assert {i.code for i in survey_study(tmp_path).set_aside} == {"PIX-015"}
+
+
+@pytest.mark.parametrize("slope", ["0", "-1", "1e400"])
+def test_a_slope_that_is_not_above_0_is_refused_by_its_slice(tmp_path, slope):
+    ct_series(tmp_path, values(), per_slice={3: {"RescaleSlope": slope}})
+    ((code, sentence),) = {(i.code, i.sentence) for i in survey_study(tmp_path).set_aside}
+    assert code == "PIX-013"
+    assert sentence.startswith("Slice 4 has a rescale slope of ")
+
+
+def test_a_slope_that_is_not_above_0_leaves_a_pet_without_suv(tmp_path):
+    pet_series(tmp_path, per_slice={3: {"RescaleSlope": "-0.75"}})
+    (pet,) = survey_study(tmp_path).series
+    assert (pet.suv.possible, pet.suv.code) == (False, "PIX-013")
+    assert "-0.75" in pet.suv.sentence
+
+
+# Plausibility
+
+
+@pytest.mark.parametrize("air", [24, -200, -2024, -1150])
+def test_air_that_is_not_that_of_a_ct_is_refused_with_its_value(tmp_path, air):
+    """An intercept that was lost, halved, or added twice."""
+    ct_series(tmp_path, values() + (air + 1000), common=SIGNED)
+    assert refused(tmp_path) == (
+        "PIX-012",
+        f'Values of series 1 "portal venous" are not those of a CT: air is {air}.',
+    )
+
+
+def test_wrong_air_is_not_hidden_by_right_filling(tmp_path):
+    hu = np.where(CIRCLE, values() + 1024, -2000)
+    ct_series(tmp_path, hu, common=SIGNED)
+    code, sentence = refused(tmp_path)
+    assert (code, sentence[-14:]) == ("PIX-012", "CT: air is 24.")
+
+
+def test_noisy_air_without_its_intercept_is_refused_too(tmp_path):
+    noise = np.random.default_rng(1).integers(-30, 30, SHAPE)
+    hu = np.where(values() > -500, 1084 + noise, 24 + noise)
+    ct_series(tmp_path, hu, common=SIGNED)
+    code, sentence = refused(tmp_path)
+    assert code == "PIX-012"
+    assert 0 <= float(re.search(r"air is (-?[\d.]+)\.", sentence)[1]) <= 50
+
+
+def test_one_value_everywhere_is_no_ct(tmp_path):
+    ct_series(tmp_path, np.full(SHAPE, 40.0))
+    assert refused(tmp_path)[1].endswith("are not those of a CT: all of them are 40.")
+
+
+def test_a_picture_within_the_body_is_accepted_and_said(tmp_path):
+    tissue = np.random.default_rng(2).integers(20, 90, SHAPE)
+    volume = loaded(tmp_path, tissue)
+    assert "shows no air" in said(volume)["PIX-012"]
+    assert f"{np.median(tissue[::1]):.0f} HU" in said(volume)["PIX-012"]
+
+
+def test_lung_as_the_only_air_is_accepted_and_said(tmp_path):
+    hu = np.random.default_rng(2).integers(20, 90, SHAPE)
+    hu[:, 8:16, 8:20] = -820
+    volume = loaded(tmp_path, hu)
+    assert "has -820 HU" in said(volume)["PIX-012"]
+
+
+def test_bright_values_that_stop_at_3071_are_said_with_their_share(tmp_path):
+    hu = values()
+    hu[:, 14:16, 18:22] = 3071
+    assert said(loaded(tmp_path / "many", hu)) == {
+        "PIX-017": 'Bright values of series 1 "portal venous" stop at 3071 HU '
+        "(0.6 % of the voxels)."
+    }
+    hu = values()
+    hu[0, 0, 0] = 3071
+    assert loaded(tmp_path / "one", hu).flags == ()
+
+
+def test_the_extended_scale_is_said_with_its_end(tmp_path):
+    hu = values()
+    hu[3, 14, 18] = 12000
+    assert said(loaded(tmp_path, hu)) == {
+        "PIX-018": 'Series 1 "portal venous" uses the extended CT scale, up to 12000 HU.'
+    }
+
+
+def test_frames_are_judged_like_slices(tmp_path):
+    enhanced_ct(tmp_path, values() + 1024)
+    assert refused(tmp_path)[1].endswith("are not those of a CT: air is 24.")
