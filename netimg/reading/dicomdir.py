@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_008, NetimgError
 from netimg.reading.attributes import Attributes
-from netimg.reading.problems import doubt, refusal
+from netimg.reading.problems import count, doubt, refusal
 from netimg.reading.scan import scan
 from netimg.reading.walk import content, found_file
 
@@ -126,11 +126,15 @@ def check(disc: DiscIndex, names: Iterable[str], dicom: Iterable[str]) -> list[F
 def _flags(missing: list[str], outside: list[str], unlisted: list[str]) -> list[Flag]:
     flags = []
     if missing:
-        flags.append(doubt("IDX-008", n=len(missing), first=missing[0]))
+        n = len(missing)
+        files = "1 file that is" if n == 1 else f"{n} files that are"
+        flags.append(doubt("IDX-008", files=files, first=missing[0]))
     if outside:
         flags.append(doubt("IDX-008/outside", n=len(outside), first=outside[0]))
     if unlisted:
-        flags.append(doubt("IDX-008/unlisted", n=len(unlisted), first=unlisted[0]))
+        flags.append(
+            doubt("IDX-008/unlisted", files=count(len(unlisted), "file"), first=unlisted[0])
+        )
     return flags
 
 
