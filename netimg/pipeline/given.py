@@ -67,7 +67,9 @@ def _anatomy_on(series: Series, masks: Masks, study: Study, settings: Settings) 
     def labels(part: str, source: MaskFile | None, legend: str) -> LabelMap | None:
         if source is None:
             return None
-        found = taken(part, source, read_given_labels(source.path, grid, legend, **place))
+        beside = ("lesion",) if masks.lesions or part == "segments" else ()
+        given = read_given_labels(source.path, grid, legend, beside=beside, **place)
+        found = taken(part, source, given)
         return found if isinstance(found, LabelMap) else None
 
     whole = labels("labels", masks.labels, masks.legend)

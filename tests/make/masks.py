@@ -132,16 +132,27 @@ def slicer(path, segments, grid=GRID):
     return path
 
 
-def rtstruct(path, regions, *, frame="frame", kind="CLOSED_PLANAR", kinds=None, series=None):
+def bricks(voxels, grid=GRID):
+    """Contours that enclose exactly the voxels of a mask: a rectangle for each run in a row."""
+    contours = []
+    for z, y in np.argwhere(voxels.any(axis=2)):
+        edges = np.flatnonzero(np.diff(voxels[z, y].astype(np.int8), prepend=0, append=0))
+        contours += [square(z, (y, a), (y + 1, b), grid=grid) for a, b in edges.reshape(-1, 2)]
+    return contours
+
+
+def rtstruct(path, regions, *, frame="frame", frame_uid=None, kind="CLOSED_PLANAR", kinds=None,
+             series=None):  # fmt: skip
     """Structure set of ``{name: [(n, 3) points, ...]}``.
 
     ``kinds``: interpreted type of regions by name; ``series``: the one it was drawn on.
     """
+    frame_uid = frame_uid or uid("study", frame)
     named, drawn, seen = [], [], []
     for number, (name, contours) in enumerate(regions.items(), start=1):
         item = Dataset()
         item.ROINumber, item.ROIName = str(number), name
-        item.ReferencedFrameOfReferenceUID = uid("study", frame)
+        item.ReferencedFrameOfReferenceUID = frame_uid
         named.append(item)
         about = Dataset()
         about.ObservationNumber = about.ReferencedROINumber = str(number)

@@ -149,6 +149,10 @@ def test_segments_of_a_seg_are_coded_by_name_or_code_and_the_rest_is_said(tmp_pa
     assert np.array_equal(given.mask.labels == 18, right)
     (flag,) = given.flags
     assert flag.sentence == "Label 4 something is not explained; taken as nothing."
+    mixed = seg(tmp_path, {"Segment II": (left, "85756007"), "Tumour": (right, "85756007")})
+    (flag,) = read_given_labels(mixed, GRID, "netimg").flags
+    assert flag.sentence == "Label 2 Tumour is not explained; taken as nothing."
+    assert read_given_labels(mixed, GRID, "netimg", beside=("lesion",)).flags == ()
     path = seg(tmp_path, {"a": (left, "85756007"), "b": (right, "85756007")})
     error = refused(lambda: read_label_map(path, GRID, "netimg"))
     assert (error.code.id, "present: 1 a, 2 b" in error.what) == ("MSK-003", True)

@@ -25,7 +25,7 @@ from netimg.errors import (
 from netimg.reading.attributes import Attributes
 from netimg.reading.index import kind_of
 from netimg.reading.masks.bounded import GZIP_MAGIC, read_exactly, unpacked
-from netimg.reading.masks.choose import LESION, LIVER, choose, code_of, not_there
+from netimg.reading.masks.choose import LESION, LIVER, choose, code_of, meaning, not_there
 from netimg.reading.masks.labels import Labels
 from netimg.reading.masks.legend import coded, read_legend
 from netimg.reading.masks.nifti import is_nifti, read_nifti
@@ -151,6 +151,7 @@ def read_given_labels(
     grid: Grid,
     legend: str,
     *,
+    beside: Collection[str] = (),
     frame_of_reference_uid: str | None = None,
     series_uids: Collection[str] | None = None,
     settings: Settings | None = None,
@@ -167,6 +168,8 @@ def read_given_labels(
         ``netimg``, ``totalsegmentator-v2``, or a TOML file of ``label = code or name`` pairs
         (codes and names of `netimg.anatomy.LABEL_NAMES`). Labels without an entry are left out
         and said (MSK-010).
+    beside
+        ``lesion``, ``liver``: what the file may hold beside its labels and is read elsewhere.
 
     Raises
     ------
@@ -189,7 +192,8 @@ def read_given_labels(
             parts = file.drawn(known, frame_of_reference_uid)
             labels = _by_code(known, parts, grid)
             flags += _about(parts, path.name, grid)
-            unknown = {str(s): 0 for s in file.structures if code_of(s) is None}
+            others = [s for s in file.structures if code_of(s) is None]
+            unknown = {str(s): 0 for s in others if meaning(s) not in beside}
     if not labels.any():
         raise refusal(MSK_004, where=path.name, what="label")
     if unknown:
