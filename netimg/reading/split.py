@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from netimg.reading.split_keys import Groups
 
 _MOST_SAID = 4
+_LONGEST = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +178,13 @@ def _is_turned(part: Part, main: Part) -> bool:
 
 
 def _told_apart(values: Sequence[str]) -> tuple[str, ...]:
-    """Values with a number behind those that read alike."""
-    often, seen, told = Counter(values), Counter[str](), []
-    for value in values:
+    """Values, shortened, with a number behind those that read alike or say nothing."""
+    short = [value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…" for value in values]
+    often, seen, told = Counter(short), Counter[str](), []
+    for value in short:
         seen[value] += 1
-        told.append(value if often[value] == 1 else f"{value} ({seen[value]})".strip())
+        number = str(seen[value])
+        told.append(number if not value else value if often[value] == 1 else f"{value} ({number})")
     return tuple(told)
 
 

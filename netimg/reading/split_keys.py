@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netimg.reading.index import kind_of
-from netimg.reading.stack import broken_direction, same_place_mm
+from netimg.reading.stack import broken_direction, has_place, same_place_mm
 from netimg.reading.tables import table
 
 if TYPE_CHECKING:
@@ -235,12 +235,9 @@ def _overlap(a: Sequence[Header], b: Sequence[Header], *, mixed: bool) -> bool:
 def _along(headers: Sequence[Header]) -> NDArray[np.float64] | None:
     """Places of slices along their normal in mm; None where one does not say its place."""
     normal = normal_of(headers)
-    points = [h.position for h in headers]
-    if normal is None or any(
-        p is None or len(p) != 3 or not all(map(math.isfinite, p)) for p in points
-    ):
+    if normal is None or not all(map(has_place, headers)):
         return None
-    along: NDArray[np.float64] = np.array(points, dtype=np.float64) @ normal
+    along: NDArray[np.float64] = np.array([h.position for h in headers], np.float64) @ normal
     return along
 
 
@@ -327,7 +324,7 @@ KEYS: tuple[tuple[str, Key], ...] = (
     ("pixel", _near(_pixel(0), " mm")),
     ("pixel", _near(_pixel(1), " mm")),
     ("direction", _by_direction),
-    ("frame", _exact(lambda h: h.frame_of_reference)),
+    ("frame", _exact(lambda h: h.frame_of_reference, lambda _: "")),
     ("image_type", _exact(_image_type, _joined)),
     ("kernel", _exact(lambda h: h.kernel)),
     ("field", _near(lambda h: h.reconstruction_mm, " mm")),

@@ -146,6 +146,9 @@ def _complete(headers: Sequence[Header], series: str) -> None:
             raise refusal(GEO_001, slice=which, series=series)
         if not all(map(math.isfinite, (*(header.position or ()), *(header.orientation or ())))):
             raise refusal(GEO_019, slice=which, series=series)
+        if not has_place(header):
+            worst = max(header.position or (), key=abs)
+            raise refusal(GEO_019, "far", slice=which, value=worst)
         spacing = header.pixel_spacing
         if spacing is None or len(spacing) != 2:
             value = "absent" if spacing is None else f"{len(spacing)} values"
@@ -157,6 +160,15 @@ def _complete(headers: Sequence[Header], series: str) -> None:
     if len(sizes) > 1:
         text = ", ".join(f"{rows}x{columns}" for rows, columns in sorted(sizes, key=str))
         raise refusal(GEO_008, series=series, sizes=text)
+
+
+def has_place(header: Header) -> bool:
+    """Whether a slice says where it lies, within reason."""
+    place = header.position
+    if place is None or len(place) != 3:
+        return False
+    farthest = table("geometry")["size"]["farthest_mm"]
+    return all(math.isfinite(mm) and abs(mm) <= farthest for mm in place)
 
 
 def _pixel_mm(headers: Sequence[Header], series: str) -> tuple[float, float]:
@@ -195,6 +207,7 @@ def _directions(
 
 def _askew(orientations: Vectors) -> Vectors:
     """How far each of (n, 6) orientations is from two unit vectors at right angles."""
+    orientations = np.clip(orientations, -2.0, 2.0)  # what is longer is no unit vector anyway
     norms = np.abs(np.linalg.norm(orientations.reshape(-1, 2, 3), axis=2) - 1).max(axis=1)
     skew = np.abs(np.einsum("ij,ij->i", orientations[:, :3], orientations[:, 3:]))
     worst: Vectors = np.maximum(norms, skew)

@@ -196,6 +196,12 @@ def test_a_position_that_is_no_number_is_refused(tmp_path):
     assert "slice 4" in what
 
 
+def test_a_position_beyond_reason_is_refused_with_the_number(tmp_path):
+    bend = {3: {"ImagePositionPatient": ["-20", "-16", "1e300"]}}
+    code, what = refusal(ct_series(tmp_path, small(12), per_slice=bend))
+    assert (code, what) == ("GEO-019", "A position of slice 4 is beyond reason (1e+300 mm).")
+
+
 @pytest.mark.parametrize(("n", "text"), [(1, "1 slice"), (2, "2 slices")])
 def test_one_or_two_slices_are_too_few(tmp_path, n, text):
     assert refusal(ct_series(tmp_path, small(n))) == ("GEO-010", f"Series 1 has only {text}.")
