@@ -49,6 +49,7 @@ def inspect(
     from netimg.pipeline.required import check_read
     from netimg.reading.studies import survey_study
     from netimg.reading.summary import inspect_tree
+    from netimg.reading.values import with_values
 
     parts = opt.check_require(require, ("pet", "suv"))
     settings = terminal.settings()
@@ -60,6 +61,7 @@ def inspect(
         overrides=reading.overrides(),
         settings=settings,
     )
+    found = with_values(found)
     tree = inspect_tree(found, show_patient=show_patient, files=files)
     if terminal.json_wanted:
         terminal.document(tree)
@@ -79,7 +81,7 @@ def inspect(
 
 def _print(terminal: Terminal, tree: Mapping[str, Any]) -> None:
     """Lines of the text form, in the order of the document."""
-    from netimg.reporting.words.terminal import inspect_lines
+    from netimg.reporting.words.inspection import inspect_lines
 
     for line in inspect_lines(tree):
         terminal.result(line)

@@ -82,19 +82,27 @@ def look(
     Returns
     -------
     study
-        With the phase of its CT confirmed, corrected or doubted.
+        With the phase of its CT confirmed, corrected or doubted, and what its values say.
     held
         Its loaded images: as long as a caller holds them, nothing is decoded twice.
     """
     held = [series.load() for series in (study.ct, *study.pets) if series]
     if study.ct is None or (masks is not None and masks.given):
-        return study, held
+        return _noted(study), held
     clock = clock or Clock(silent)
     clock.stage("look")
     again = looked_at(study, settings=settings or Settings.shipped(), progress=clock.progress)
     if again.ct is not None and again.ct.number != study.ct.number:
         held.append(again.ct.load())
-    return again, held
+    return _noted(again), held
+
+
+def _noted(study: Study) -> Study:
+    """The study with what the values of its images say; they are loaded already."""
+    from netimg.reading.values import with_flags
+
+    chosen = (study.ct, *study.pets)
+    return with_flags(study, {s.number: s.load().flags for s in chosen if s is not None})
 
 
 def find_anatomy(
