@@ -49,7 +49,7 @@ def world_of(index, first, row, column, spacing=SPACING):
 PART = st.floats(-1.0, 1.0)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     turn=st.tuples(PART, PART, PART, PART).filter(lambda q: np.linalg.norm(q) > 0.1),
     first=st.tuples(*[st.floats(-400.0, 400.0)] * 3),

@@ -317,7 +317,7 @@ def test_pixels_of_005_to_20_mm_are_believed(tmp_path, spacing, accepted):
     (12, (3.0, 10.0, 10.0), None),
     (4, (5.0, 10.0, 10.0), "15 mm from first to last slice"),
     (12, (3.0, 2.0, 2.0), "a field of 16 x 20 mm"),
-    (200, (13.0, 10.0, 10.0), "2587 mm from first to last slice"),
+    (140, (19.0, 10.0, 10.0), "2641 mm from first to last slice"),
     (12, (3.0, 20.0, 2.0), "a field of 160 x 20 mm"),
 ])  # fmt: skip
 def test_an_unusual_size_is_said_with_its_numbers(tmp_path, n, spacing_mm, says):
