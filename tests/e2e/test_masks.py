@@ -135,14 +135,12 @@ def _fractional(folder: Path, truth: _Truth) -> list[str]:
 
 
 def _rtstruct(folder: Path, truth: _Truth) -> list[str]:
-    names = {1: ("Liver", "")}
-    file = make.rtstruct(folder / "rs.dcm", {
-        name: make.bricks(labels == n, truth.grid)
-        for labels, several in ((truth.liver, names), (truth.lesions, _names("lesion", truth)),
-                                (truth.segments, _names("segment", truth)))
-        for n, (name, _) in several.items()
-    }, frame_uid=truth_frame(truth))  # fmt: skip
-    return [f"--{part}-mask={file}" for part, _ in _FILES]
+    lesions = _names("lesion", truth).items()
+    regions = {name: make.bricks(truth.lesions == n, truth.grid) for n, (name, _) in lesions}
+    regions["Liver"] = make.bricks(truth.liver, truth.grid)
+    file = make.rtstruct(folder / "rs.dcm", regions, frame_uid=truth_frame(truth))
+    segments = make.nifti(folder / "segments.nii", truth.segments, truth.grid)
+    return [f"--liver-mask={file}", f"--lesion-mask={file}", f"--segments-mask={segments}"]
 
 
 def truth_frame(truth: _Truth) -> str:

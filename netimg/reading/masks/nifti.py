@@ -64,7 +64,8 @@ def read_nifti(path: Path, settings: Settings) -> Labels:
         header, size = _header(head, stream, name)
         shape, dtype = _shape(header, name), _dtype(header, name)
         check_voxels(shape, dtype.itemsize, file=name, settings=settings)
-        affine = _RAS_TO_LPS @ _affine_ras(header, shape, name)
+        with np.errstate(all="ignore"):  # numbers that are none are refused by their place
+            affine = _RAS_TO_LPS @ _affine_ras(header, shape, name)
         begin = float(header["vox_offset"])
         if not size <= begin <= size + _EXTENSIONS_MAX:
             raise refusal(MSK_015, where=name, what=f"values from byte {begin:g} on")
@@ -94,15 +95,16 @@ def _header(head: bytes, stream: Any, name: str) -> tuple[Any, int]:  # noqa: AN
     if size == 540:
         head += read_exactly(stream, 540 - 348, file=name)
     kind = nib.Nifti1Header if size == 348 else nib.Nifti2Header
-    try:
-        return kind.from_fileobj(io.BytesIO(head), check=True), size
-    except (ValueError, nib.spatialimages.HeaderDataError) as error:
-        raise refusal(IDX_003, file=name, reason=str(error)) from error
+    # Nibabel's check would mend what it does not understand; what matters is judged here.
+    return kind.from_fileobj(io.BytesIO(head), check=False), size
 
 
 def _shape(header: Any, name: str) -> tuple[int, int, int]:  # noqa: ANN401  # nibabel's
     """Three axes; a fourth of one volume is no axis."""
-    shape = [int(n) for n in header["dim"][1 : 1 + int(header["dim"][0])]]
+    axes = int(header["dim"][0])
+    if not 1 <= axes <= 7:
+        raise refusal(MSK_015, where=name, what=f"{axes} dimensions")
+    shape = [int(n) for n in header["dim"][1 : 1 + axes]]
     if len(shape) > 3 and any(n != 1 for n in shape[3:]):
         raise refusal(MSK_015, where=name, what=f"{len(shape)} dimensions")
     a, b, c = (*shape[:3], 1, 1, 1)[:3]
@@ -110,12 +112,11 @@ def _shape(header: Any, name: str) -> tuple[int, int, int]:  # noqa: ANN401  # n
 
 
 def _dtype(header: Any, name: str) -> np.dtype[Any]:  # noqa: ANN401  # nibabel's
-    import nibabel as nib
-
     try:
         dtype: np.dtype[Any] = header.get_data_dtype()
-    except nib.spatialimages.HeaderDataError as error:
-        raise refusal(IDX_003, file=name, reason=str(error)) from error
+    except KeyError as error:
+        reason = f"its values are of an unknown type ({int(header['datatype'])})"
+        raise refusal(IDX_003, file=name, reason=reason) from error
     if dtype.kind not in "iuf":
         raise refusal(IDX_003, file=name, reason="its values are colours or complex numbers")
     return dtype
@@ -131,11 +132,13 @@ def _labels(stored: NDArray[Any], slope: float, intercept: float, name: str) -> 
 
 def _affine_ras(header: Any, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:  # noqa: ANN401  # nibabel's
     """Sform where its code says so, else qform; both and different is no answer."""
+    import nibabel as nib
+
     try:
         sform = header.get_sform() if int(header["sform_code"]) > 0 else None
         qform = header.get_qform() if int(header["qform_code"]) > 0 else None
         apart = _apart(shape, sform, qform)
-    except ValueError as error:
+    except (ValueError, nib.spatialimages.HeaderDataError) as error:
         raise refusal(MSK_009, where=f"{name}: {error}", how="does not say") from error
     if sform is None and qform is None:
         raise refusal(MSK_009, where=name, how="does not say")
