@@ -133,7 +133,7 @@ class _Harvest:
         studies = {h.file.name: h.study_uid for h in headers}
         contradicted = {i.series_uid for i in copies if i.code == "IDX-014" and i.series_uid}
         return Index(
-            headers=tuple(with_parts(kept)),
+            headers=tuple(with_parts(sorted(kept, key=_place))),
             set_aside=tuple(aside),
             count=found,
             studies=studies,
