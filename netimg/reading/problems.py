@@ -7,6 +7,9 @@ that found it.
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from netimg.errors import (
@@ -64,6 +67,38 @@ def todo(problem: str) -> str:
     """What to do about it; empty where there is nothing to say."""
     row = table("problems")[problem]
     return str(row.get("todo") or table("problems")[code_of(problem)].get("todo", ""))
+
+
+def advice(code: str, told: str) -> str:
+    """What to do about a problem that was told as a sentence; empty where there is nothing to say.
+
+    The row is the one whose sentence this is; what its advice repeats is taken from there.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for problem in table("problems"):
+        if code_of(problem) == code and (match := _pattern(problem).fullmatch(told)):
+            found[problem] = match.groupdict()
+    if not found:
+        return ""
+    problem = max(found, key=lambda name: len(table("problems")[name]["sentence"]))
+    own = table("problems")[problem].get("todo", "")
+    text = str(own) if level(problem) in "WI" else todo(problem)  # a doubt has no refusal's advice
+    try:
+        return text.format(**found[problem])
+    except KeyError:  # it asks for what the sentence does not say
+        return ""
+
+
+@cache
+def _pattern(problem: str) -> re.Pattern[str]:
+    """Sentences that a row can make."""
+    pieces, names = [], set()
+    for text, name, _, _ in Formatter().parse(table("problems")[problem]["sentence"]):
+        pieces.append(re.escape(text))
+        if name:
+            pieces.append("(?:.*?)" if name in names else f"(?P<{name}>.*?)")
+            names.add(name)
+    return re.compile("".join(pieces), re.IGNORECASE | re.DOTALL)
 
 
 def refusal(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from netimg.errors import CODES
 from netimg.reading.nothing import by_name, too_coarse
+from netimg.reading.problems import advice
 from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from netimg.flag import Flag
-    from netimg.study import Series, Study, SuvRecord
+    from netimg.geometry import Grid
+    from netimg.study import Registration, Series, Study, SuvRecord
 
 
 def inspect_tree(
@@ -68,18 +71,29 @@ def used(study: Study) -> list[dict[str, Any]]:
 
 
 def problems(study: Study) -> list[dict[str, Any]]:
-    """Every doubt and every reason why files were set aside, with counts, by code."""
+    """Every doubt and every reason why files were set aside, with counts, by code.
+
+    What is both is said once, as a reason. ``count``: files that were set aside, else flags.
+    """
+    said = {(s.uid, f.code): f.sentence for s in study.series for f in s.flags}
+    aside = Counter(
+        (item.code, said.get((str(item.series_uid), item.code), item.sentence))
+        for item in study.set_aside
+    )
     flags = [*study.flags, *(f for s in study.series for f in s.flags)]
-    found = Counter((f.code, f.severity.value, f.sentence) for f in flags)
-    by_series: dict[tuple[str, str | None], list[str]] = {}
-    for item in study.set_aside:
-        by_series.setdefault((item.code, item.series_uid), []).append(item.sentence)
-    for (code, _), sentences in by_series.items():
-        for sentence, n in Counter(sentences).items():
-            found[code, "set aside", sentence] += n
+    found = Counter(
+        (f.code, f.severity.value, f.sentence) for f in flags if (f.code, f.sentence) not in aside
+    )
+    found |= Counter({(code, "set aside", told): n for (code, told), n in aside.items()})
     return [
-        {"code": code, "severity": severity, "count": n, "sentence": sentence}
-        for (code, severity, sentence), n in sorted(found.items())
+        {
+            "code": code,
+            "severity": severity,
+            "count": n,
+            "sentence": told,
+            "todo": advice(code, told),
+        }
+        for (code, severity, told), n in sorted(found.items())
     ]
 
 
@@ -122,11 +136,15 @@ def _series(s: Series, study: Study) -> dict[str, Any]:
         "used": _is_used(s, study),
         "not_used": None if _is_used(s, study) else _not_used(s, study),
         "role": s.role.value,
+        "files": len({(i.path, i.member) for i in s.instances}),
+        "multiframe": any(i.frame_number is not None for i in s.instances),
         "slices": s.grid.shape[0],
         "shape": list(s.grid.shape),
         "spacing_mm": list(s.grid.spacing_mm),
         "origin_lps_mm": list(s.grid.origin_lps_mm),
         "directions": [list(row) for row in s.grid.directions],
+        "plane": plane_of(s.grid),
+        "extent_mm": [n * mm for n, mm in zip(s.grid.shape, s.grid.spacing_mm, strict=True)],
         "frame_of_reference_uid": s.frame_of_reference_uid,
         "acquired_at": s.acquired_at.isoformat() if s.acquired_at else None,
         "slice_thickness_mm": s.slice_thickness_mm,
@@ -138,6 +156,13 @@ def _series(s: Series, study: Study) -> dict[str, Any]:
         tree |= {
             "phase": s.phase.value,
             "phase_typed": s.phase_typed,
+            "phase_source": s.phase_source,
+            "phase_evidence": [
+                {"says": e.says, "phase": e.phase, "weight": e.weight, "source": e.source}
+                for e in s.phase_evidence
+            ],
+            "liver": s.coverage.value,
+            "low_dose": s.low_dose,
             "kernel": s.kernel,
             "contrast": s.contrast,
         }
@@ -148,8 +173,31 @@ def _series(s: Series, study: Study) -> dict[str, Any]:
             "tracer_class": s.tracer_class.value,
             "nuclide": s.nuclide,
             "suv": None if s.suv is None else _suv(s.suv),
+            "registration": None if s.registration is None else _registration(s.registration),
         }
     return tree
+
+
+def plane_of(grid: Grid) -> str:
+    """Axial, coronal or sagittal, with ``oblique`` before it where the slices are turned."""
+    normal = [abs(row[0]) for row in grid.directions]  # components L, P, S of the slice axis
+    nearest = max(range(3), key=normal.__getitem__)
+    name = ("sagittal", "coronal", "axial")[nearest]
+    straight = math.cos(math.radians(table("geometry")["split"]["straight_deg"]))
+    return name if normal[nearest] > straight else f"oblique {name}"
+
+
+def _registration(found: Registration) -> dict[str, Any]:
+    return {
+        "accepted": found.accepted,
+        "refusal": found.refusal,
+        "matrix": [list(row) for row in found.matrix],
+        "rotation_deg": found.rotation_deg,
+        "translation_mm": found.translation_mm,
+        "similarity_before": found.similarity_before,
+        "similarity_after": found.similarity_after,
+        "liver_gap_mm": found.liver_gap_mm,
+    }
 
 
 def _suv(suv: SuvRecord) -> dict[str, Any]:

@@ -121,52 +121,6 @@ def _criteria_line(result: StudyResult) -> str:
     return f"criteria  {counted(view.verdicts)}{tail}"
 
 
-def inspect_lines(tree: Mapping[str, Any]) -> Iterator[str]:
-    """Text form of ``inspect --json``, in the order of the document."""
-    patient = tree.get("patient")
-    if patient:
-        yield "patient  " + ", ".join(f"{k} {v}" for k, v in patient.items() if v is not None)
-    yield from table_lines([_series_row(series) for series in tree["series"]])
-    for use in tree.get("used", ()):
-        yield f"used  series {use['number']} as {_role(use, used=True)}"
-        for why in use.get("why", ()):
-            yield f"      {why}"
-    for problem in tree.get("problems", ()):
-        yield f"{problem['code']}  {problem.get('count', 1)} x  {problem['sentence']}"
-    counts = tree["files"]
-    split = f"{counts['in_series']} in series + {counts['set_aside']} set aside"
-    yield f"{counts['found']} files = {split}"
-    for entry in tree.get("every_file", ()):
-        yield f"{entry['path']}  {entry['fate']}"
-
-
-def _series_row(series: Mapping[str, Any]) -> dict[str, str]:
-    suv = series.get("suv")
-    possible = "" if suv is None else ("yes" if suv["possible"] else f"no ({suv['code']})")
-    return {
-        "no": str(series["number"]),
-        "kind": series["kind"],
-        "description": series["description"] or "-",
-        "slices": str(series["slices"]),
-        "spacing mm": " x ".join(f"{s:.3g}" for s in series["spacing_mm"]),
-        "phase or tracer": _phase_or_tracer(series),
-        "SUV": possible,
-        "role": _role(series, used=series["used"]),
-    }
-
-
-def _phase_or_tracer(series: Mapping[str, Any]) -> str:
-    if series["kind"] == "PET":
-        return tracer_name(series.get("tracer"), series.get("nuclide"))
-    phase = series.get("phase")
-    return str(words()["phases"][phase]) if phase else "-"
-
-
-def _role(series: Mapping[str, Any], *, used: bool) -> str:
-    role = "other_pet" if used and series["role"] == "other" else series["role"]
-    return str(words()["roles"][role])
-
-
 def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
     """One rule as text: every key that says something."""
     yield f"{rule['id']}@{rule['profile']}  {rule['question']}"

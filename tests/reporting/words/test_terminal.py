@@ -1,8 +1,9 @@
 from dataclasses import replace
 
 from netimg.finding import Finding, Findings, Scope
+from netimg.reporting.words.inspection import inspect_lines
 from netimg.reporting.words.numbers import NARROW
-from netimg.reporting.words.terminal import inspect_lines, run_summary, score_lines
+from netimg.reporting.words.terminal import run_summary, score_lines
 from netimg.study import TracerClass
 from netimg.verdict import Reason, Status, Verdict
 from tests.make import result as make
