@@ -183,7 +183,7 @@ def _series_or(
     if ratio is not None:
         for name, moment in (("series_datetime", series), ("backcomputed", back)):
             if apart((moment - ratio).total_seconds(), half_life_s) <= _limit("agree"):
-                _disagree(series, back, off, notes, taken=name)
+                _disagree(series, back, off, notes, taken=table("suv")["sources"][name])
                 return Reference(name, moment)
         raise _refused(series, back, off)
     earliest = times.earliest
