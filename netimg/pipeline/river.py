@@ -13,6 +13,7 @@ from netimg.pipeline.clock import Clock
 from netimg.pipeline.facts import dated
 from netimg.pipeline.given import given_anatomy
 from netimg.pipeline.loaded import StudyResult, fields_of
+from netimg.pipeline.pairing import laid_over
 from netimg.pipeline.picture import looked_at
 from netimg.progress import Progress, silent
 from netimg.settings import Settings
@@ -31,6 +32,7 @@ def analyse(
     *,
     facts: finding.Facts | None = None,
     baseline: result.StudyResult | None = None,
+    register: bool = False,
     settings: Settings | None = None,
     progress: Progress = silent,
 ) -> StudyResult:
@@ -44,6 +46,9 @@ def analyse(
         Clinical facts; without them the criteria that need any are unknown, and say which.
     baseline
         Not available yet: change over time is measured by a later version.
+    register
+        Register PETs of another frame of reference to the CT; recorded, and refused where it is not
+        good enough.
 
     Raises
     ------
@@ -65,6 +70,7 @@ def analyse(
         study = open_study(study, settings=settings, progress=progress)
     study, held = look(study, settings=settings, clock=clock)
     anatomy, flags = find_anatomy(study, settings=settings, clock=clock)
+    study = laid_over(study, anatomy, register=register)
     del held
     facts = dated(facts, study)
     return judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)

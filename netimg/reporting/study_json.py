@@ -16,6 +16,7 @@ from netimg.study import (
     Instance,
     Patient,
     Phase,
+    Registration,
     Role,
     Series,
     SetAside,
@@ -39,6 +40,12 @@ _SUV_PLAIN = (
 _SERIES_PLAIN = (
     "series_number", "frame_of_reference_uid", "slice_thickness_mm", "kernel", "body_part",
     "contrast", "manufacturer", "tracer", "nuclide",
+)  # fmt: skip
+
+
+_REGISTRATION_PLAIN = (
+    "rotation_deg", "translation_mm", "similarity_before", "similarity_after", "accepted",
+    "refusal",
 )  # fmt: skip
 
 
@@ -112,6 +119,7 @@ def series_json(series: Series) -> Document:
         "n": len(series.instances),
         "instances": _instances_json(series.instances),
         **({} if series.suv is None else {"suv": _suv_json(series.suv)}),
+        **_registration_json(series.registration),
         "flags": [flag_json(flag) for flag in series.flags],
     }
 
@@ -144,6 +152,19 @@ def flag_json(flag: Flag) -> Document:
         "sentence": flag.sentence,
         "touches": list(flag.touches),
         **present(value=flag.value, threshold=flag.threshold),
+    }
+
+
+def _registration_json(found: Registration | None) -> Document:
+    """How a PET was laid over the CT: the way its points went, and how good that is."""
+    if found is None:
+        return {}
+    return {
+        "registration": {
+            "matrix_lps_mm": [list(row) for row in found.matrix],
+            **{name: getattr(found, name) for name in _REGISTRATION_PLAIN},
+            **present(liver_gap_mm=found.liver_gap_mm),
+        }
     }
 
 
@@ -249,9 +270,18 @@ def _series(entry: Mapping[str, Any]) -> Series:
         phase_typed=entry["phase_typed"],
         tracer_class=TracerClass(entry["tracer_class"]),
         suv=_suv(entry["suv"], grid) if "suv" in entry else None,
+        registration=_registration(entry["registration"]) if "registration" in entry else None,
         why=tuple(entry.get("why", ())),
         flags=tuple(flag_from_json(flag) for flag in entry["flags"]),
         **{name: entry.get(name) for name in _SERIES_PLAIN},
+    )
+
+
+def _registration(entry: Mapping[str, Any]) -> Registration:
+    return Registration(
+        matrix=tuple((a, b, c, d) for a, b, c, d in entry["matrix_lps_mm"]),
+        liver_gap_mm=entry.get("liver_gap_mm"),
+        **{name: entry[name] for name in _REGISTRATION_PLAIN},
     )
 
 
