@@ -26,7 +26,7 @@ from netimg.reading.plausible import (
 )
 from netimg.reading.problems import refusal
 from netimg.reading.scan import DEFLATED, EXPLICIT_BIG, scan
-from netimg.reading.walk import Archives, content
+from netimg.reading.walk import Archives, content, open_found
 from netimg.settings import Settings
 from netimg.volume import Quantity, Volume
 
@@ -162,7 +162,7 @@ def _read(file: Found, pixels: PixelFormat, unpacked: _Unpacked) -> NDArray[Any]
     needed = rows * columns * dtype.itemsize
     if file.member is None and pixels.syntax != DEFLATED:
         try:
-            with file.path.open("rb") as stream:
+            with open_found(file) as stream:
                 stream.seek(pixels.offset)
                 flat = np.fromfile(stream, dtype=dtype, count=rows * columns)
         except OSError as error:

@@ -174,11 +174,17 @@ def test_a_ct_whose_air_is_no_air_is_refused_and_a_cut_out_of_tissue_is_not(tmp_
 def test_a_file_that_became_shorter_after_the_scan_is_said(tmp_path):
     paths = ct_series(tmp_path, HU)
     found = open_study(tmp_path)
+    size = paths[0].stat().st_size
     paths[0].write_bytes(paths[0].read_bytes()[:-100])
     with pytest.raises(InputError) as caught:
         found.ct.load()
-    assert caught.value.code.id == "PIX-001"
-    assert "404 bytes of pixels where 504 are needed" in caught.value.what
+    assert caught.value.code.id == "IDX-003"
+    said = f"it changed while being read: {size} bytes before, {size - 100} now"
+    assert said in caught.value.what
+    paths[1].unlink()
+    paths[0].write_bytes(b"")
+    with pytest.raises(InputError, match="IDX-003"):
+        found.ct.load()
 
 
 def test_a_second_load_costs_nothing_while_the_first_is_held_and_nothing_is_kept(tmp_path):
