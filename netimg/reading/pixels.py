@@ -70,7 +70,7 @@ class PixelOpener:
         Raises
         ------
         InputError
-            IDX-003 a file cannot be read any more, PIX-001 it has become shorter, PIX-003 or
+            IDX-003 a file cannot be read any more or was changed, PIX-003 or
             PIX-004 a compressed picture cannot be decoded, PIX-012 all values are the same,
             PIX-019 values that are not numbers.
         """
