@@ -204,6 +204,9 @@ def _without_copies(
             continue
         group, unread = _digests([pictures[0] for pictures in files.values()], settings)
         aside += unread
+        if len({text for _, text in group}) > 1:  # perhaps the same picture, compressed
+            group, unread = _digests([h for h, _ in group], settings, decoded=True)
+            aside += unread
         if len({text for _, text in group}) == 1:
             first, *copies = [header for header, _ in group]
             kept += files[first.file]
@@ -218,14 +221,14 @@ def _without_copies(
 
 
 def _digests(
-    group: Sequence[Header], settings: Settings
+    group: Sequence[Header], settings: Settings, *, decoded: bool = False
 ) -> tuple[list[tuple[Header, str]], list[SetAside]]:
     """Digest of each file, and those that can no longer be read."""
     digests: list[tuple[Header, str]] = []
     aside: list[SetAside] = []
     for header in group:
         try:
-            digests.append((header, digest(header.file, settings)))
+            digests.append((header, digest(header.file, settings, decoded=decoded)))
         except NetimgError as error:
             name, code = header.file.name, str(error.code)
             aside.append(SetAside(path=name, code=code, sentence=error.what))
