@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ class Shared:
 
     def __init__(self) -> None:
         self._texts: dict[Any, Any] = {}
+        self._names: dict[type, tuple[str, ...]] = {}
 
     def lean(self, header: Header) -> Header:
         """Let a header, just read and in nobody else's hands, hold the texts that were seen first.
@@ -25,17 +25,20 @@ class Shared:
         return header
 
     def _replace(self, noun: Any) -> None:  # noqa: ANN401  # any noun of a header
-        for name in _names(type(noun)):
+        for name in self._fields(type(noun)):
             value = getattr(noun, name)
             kind = type(value)
             if kind is str or (kind is tuple and value and all(type(v) is str for v in value)):
                 known = self._texts.setdefault(value, value)
                 if known is not value:
                     object.__setattr__(noun, name, known)
-            elif _names(kind):
+            elif self._fields(kind):
                 self._replace(value)
 
-
-@cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+    def _fields(self, kind: type) -> tuple[str, ...]:
+        """Names of the fields of a noun; none of anything else."""
+        names = self._names.get(kind)
+        if names is None:
+            names = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+            self._names[kind] = names
+        return names

@@ -13,7 +13,7 @@ from netimg.reading.headers import read_header
 from netimg.reading.masks import read_mask
 from netimg.reading.studies import find_studies, survey_study
 from netimg.reading.suv import resolve
-from netimg.reading.walk import walk
+from netimg.reading.walk import Found, walk
 from netimg.settings import Settings
 from netimg.study import Phase, TracerClass
 from netimg.volume import Quantity
@@ -149,7 +149,7 @@ HEADERS = [
 @pytest.mark.parametrize("name", HEADERS)
 def test_the_published_headers_give_the_published_factor(shared_data, name):
     case = expected(shared_data / "pet_headers")["cases"][name]
-    files = walk(shared_data / "pet_headers" / case["folder"], SETTINGS).found
+    files = tuple(walk(shared_data / "pet_headers" / case["folder"], SETTINGS))
     slices = [read_header(f, SETTINGS).pet for f in files if f.name.endswith(".dcm")]
     if "must_raise" in case:
         with pytest.raises(NetimgError, match="PROPCPS"):
@@ -205,7 +205,7 @@ def test_uncompressed_encodings_of_one_slice_are_bit_equal(shared_data):
     from netimg.reading.pixels import read_slice
 
     root: Path = shared_data / "dicom_hard_geometry" / "transfer_syntaxes_ct"
-    files = {f.name: f for f in walk(root, SETTINGS).found}
+    files = {f.name: f for f in walk(root, SETTINGS) if isinstance(f, Found)}
     names = ("reference_implicit_le.dcm", "big_endian.dcm", "deflated.dcm")
     slices = [read_slice(files[n], read_header(files[n], SETTINGS).pixels, SETTINGS) for n in names]
     assert np.array_equal(slices[0], slices[1])
