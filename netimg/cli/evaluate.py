@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,9 +27,21 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     terminal: Terminal,
-    pred: Annotated[Path, typer.Argument(help="NIfTI mask.", show_default=False)],
+    pred: Annotated[
+        str,
+        typer.Argument(
+            help="SEG, RTSTRUCT, NIfTI or NRRD; all of it, or a structure by name or number.",
+            metavar="FILE[:LABEL]",
+            show_default=False,
+        ),
+    ],
     ref: Annotated[
-        Path, typer.Argument(help="Reference mask on the same grid.", show_default=False)
+        str,
+        typer.Argument(
+            help="Reference mask on the same grid, of any of these kinds.",
+            metavar="FILE[:LABEL]",
+            show_default=False,
+        ),
     ],
     labels: Annotated[
         str | None,
@@ -50,12 +61,14 @@ def evaluate(
 ) -> None:
     """Score one pair of files."""
     from netimg.measurement.evaluate import evaluate_masks
-    from netimg.reading.masks import read_mask_file
+    from netimg.pipeline import MaskFile
+    from netimg.reading.masks import read_mask_pair
 
     names = _labels(labels)
+    given, truth = MaskFile.parse(pred), MaskFile.parse(ref)
+    masks = read_mask_pair(given.path, truth.path, labels=(given.label, truth.label))
     evaluation = evaluate_masks(
-        read_mask_file(pred),
-        read_mask_file(ref),
+        *masks,
         labels=names,
         size_classes_mm=_numbers(size_classes_mm),
     )

@@ -187,3 +187,20 @@ def test_a_mask_of_organs_and_segments_of_another_file_go_together(
     said = capsys.readouterr().err
     assert "USE-002" in said
     assert "segment I, segment II" in said
+
+
+def test_evaluate_scores_masks_of_different_kinds(
+    nifti_out: Path, truth: _Truth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = nifti_out / "dicom" / "seg_lesions.dcm"
+    liver = make.nrrd(tmp_path / "liver.nrrd", truth.liver, truth.grid)
+    one = make.nifti(tmp_path / "l1.nii.gz", truth.lesions == 1, truth.grid)
+    contours = make.rtstruct(
+        tmp_path / "rs.dcm", {"L1": make.bricks(truth.lesions == 1, truth.grid)}
+    )
+    for pred, ref in ((f"{ours}:Liver", liver), (contours, one), (contours, ours)):
+        assert call(["evaluate", str(pred), str(ref), "--min", "mask_dice=1", "--json"]) in (0, 1)
+        document = json.loads(capsys.readouterr().out)
+        (scores,) = document["structures"]
+        exact = ref is not ours  # the whole file is liver and lesions
+        assert (scores["dice"] == 1.0) is exact

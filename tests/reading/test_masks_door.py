@@ -57,8 +57,7 @@ def test_what_is_no_mask_is_refused_with_what_it_is(tmp_path):
         "IDX-004",
         "letter.txt is no mask: it is neither NIfTI nor NRRD nor DICOM.",
     )
-    error = refused(lambda: read_mask_file(tmp_path / "letter.txt"), InputError)
-    assert (error.code.id, error.what) == ("IDX-010", "letter.txt is no NIfTI or NRRD mask.")
+    assert refused(lambda: read_mask_file(tmp_path / "letter.txt"), InputError).code.id == "IDX-004"
     (tmp_path / "empty.nii").touch()
     assert refused(lambda: read_mask(tmp_path / "empty.nii", GRID), InputError).code.id == "IDX-004"
     (path, *_) = ct_series(tmp_path / "ct")

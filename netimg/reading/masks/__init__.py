@@ -13,8 +13,8 @@ from netimg.reading.masks.door import (
     read_given_labels,
     read_label_map,
     read_mask,
-    read_mask_file,
 )
+from netimg.reading.masks.own import read_mask_file, read_mask_pair
 
 __all__ = [
     "Given",
@@ -23,4 +23,5 @@ __all__ = [
     "read_label_map",
     "read_mask",
     "read_mask_file",
+    "read_mask_pair",
 ]

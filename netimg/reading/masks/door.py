@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,31 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netimg.anatomy import LABEL_NAMES
-from netimg.errors import (
-    IDX_002,
-    IDX_003,
-    IDX_004,
-    IDX_010,
-    MSK_001,
-    MSK_002,
-    MSK_004,
-    MSK_006,
-    InputError,
-)
-from netimg.reading.attributes import Attributes
-from netimg.reading.index import kind_of
-from netimg.reading.masks.bounded import GZIP_MAGIC, read_exactly, unpacked
+from netimg.errors import MSK_001, MSK_004, MSK_006
 from netimg.reading.masks.choose import LESION, LIVER, choose, code_of, meaning, not_there
-from netimg.reading.masks.labels import Labels
+from netimg.reading.masks.file import opened
 from netimg.reading.masks.legend import coded, read_legend
-from netimg.reading.masks.nifti import is_nifti, read_nifti
-from netimg.reading.masks.nrrd import MAGIC, read_nrrd
-from netimg.reading.masks.rtstruct import read_rtstruct
-from netimg.reading.masks.seg import read_seg
 from netimg.reading.problems import doubt, refusal
-from netimg.reading.scan import scan
 from netimg.reading.tables import table
-from netimg.reading.walk import Found, content
 from netimg.settings import Settings
 from netimg.volume import LabelMap, Mask
 
@@ -46,12 +26,6 @@ if TYPE_CHECKING:
     from netimg.flag import Flag
     from netimg.geometry import Grid
     from netimg.reading.masks.part import Part, Structure
-
-SEG = "1.2.840.10008.5.1.4.1.1.66.4"
-LABELMAP = "1.2.840.10008.5.1.4.1.1.66.7"
-RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
-
-_HEAD = 540
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,10 +81,11 @@ def read_given(
         where its pixels cannot be read.
     """
     path, settings = Path(path), settings or Settings.shipped()
-    with _opened(path, grid, series_uids, settings) as file:
-        taken = choose(file.structures, want=want, label=label, file=path.name)
+    with opened(path, settings) as file:
+        taken = choose(file.structures(grid), want=want, label=label, file=path.name)
         parts = file.drawn(taken, frame_of_reference_uid)
-    flags = [*file.flags, *_unexplained(taken, want, label), *_about(parts, path.name, grid)]
+        sources = file.source_doubts(series_uids)
+    flags = [*sources, *_unexplained(taken, want, label), *_about(parts, path.name, grid)]
     touches = tuple(table("masks")[want]["touches"]) if want in (LIVER, LESION) else ()
     named = want == LESION and (len(parts) > 1 or any(s.tracking_uid for s in taken))
     mask: Mask | LabelMap
@@ -179,20 +154,21 @@ def read_given_labels(
         USE-001 for an unknown legend, name or code.
     """
     path, settings = Path(path), settings or Settings.shipped()
-    with _opened(path, grid, series_uids, settings) as file:
-        flags = list(file.flags)
+    with opened(path, settings) as file:
+        flags = file.source_doubts(series_uids)
         if file.labels is not None and not file.labels.named:
             labels, left_out = coded(file.labels.on(grid), legend)
             unknown = {str(number): count for number, count in left_out.items()}
         else:
             read_legend(legend, 0)
-            known = [s for s in file.structures if code_of(s) is not None]
+            every = file.structures(grid)
+            known = [s for s in every if code_of(s) is not None]
             if not known:
-                raise not_there(file.structures, "structure with a known name", path.name)
+                raise not_there(every, "structure with a known name", path.name)
             parts = file.drawn(known, frame_of_reference_uid)
             labels = _by_code(known, parts, grid)
             flags += _about(parts, path.name, grid)
-            others = [s for s in file.structures if code_of(s) is None]
+            others = [s for s in every if code_of(s) is None]
             unknown = {str(s): 0 for s in others if meaning(s) not in beside}
     if not labels.any():
         raise refusal(MSK_004, where=path.name, what="label")
@@ -213,105 +189,6 @@ def read_label_map(
     found = read_given_labels(path, grid, legend, settings=settings).mask
     assert isinstance(found, LabelMap)  # noqa: S101  # what it says
     return found
-
-
-def read_mask_file(path: str | Path, *, settings: Settings | None = None) -> LabelMap:
-    """A NIfTI or NRRD mask on its own grid, turned to the axes nearest to z, y, x.
-
-    Raises
-    ------
-    MaskError
-        MSK-009, MSK-011, MSK-015.
-    InputError
-        IDX-002, IDX-003, IDX-010 where the file is neither.
-    """
-    path, settings = Path(path), settings or Settings.shipped()
-    found = _lattice(path, settings)
-    if found is None:
-        raise refusal(IDX_010, "no_lattice", file=path.name)
-    labels, grid = found.on_own_grid()
-    names = {one.number: one.name for one in found.named if one.name}
-    return LabelMap(labels=labels, grid=grid, names=names)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _File:
-    """An open mask file on a grid: its structures, its labels where it is a lattice, doubts."""
-
-    name: str
-    structures: list[Structure]
-    flags: tuple[Flag, ...] = ()
-    labels: Labels | None = None
-    frame_uids: frozenset[str] = frozenset()
-
-    def drawn(self, taken: Sequence[Structure], frame_uid: str | None) -> list[Part]:
-        """Voxels of structures; refuses one that was drawn in another coordinate system."""
-        for structure in taken:
-            named = {structure.frame_uid} if structure.frame_uid else self.frame_uids
-            if frame_uid is not None and named and frame_uid not in named:
-                raise refusal(MSK_002, where=self.name, uid=min(named))
-        return [structure.draw() for structure in taken]
-
-
-@contextmanager
-def _opened(
-    path: Path, grid: Grid, series_uids: Collection[str] | None, settings: Settings
-) -> Iterator[_File]:
-    lattice = _lattice(path, settings)
-    if lattice is not None:
-        yield _File(path.name, lattice.structures(grid), labels=lattice)
-        return
-    with content(Found(path.name, path, None, path.stat().st_size), settings) as data:
-        try:
-            a = Attributes(scan(data, name=path.name, settings=settings), path.name)
-        except InputError as error:
-            if error.code is not IDX_004:
-                raise
-            raise refusal(IDX_004, "mask", file=path.name) from error
-        sop_class = a.uid(0x00080016) or ""
-        if sop_class not in (SEG, LABELMAP, RTSTRUCT):
-            raise refusal(IDX_010, "no_mask", file=path.name, kind=kind_of(sop_class)[0])
-        contours = sop_class == RTSTRUCT
-        structures = read_rtstruct(a, grid, settings) if contours else read_seg(a, grid, settings)
-        frame_uid = None if contours else a.uid(0x00200052)
-        yield _File(
-            path.name,
-            structures,
-            tuple(_source_doubts(a, series_uids)),
-            frame_uids=frozenset((frame_uid,) if frame_uid else ()),
-        )
-
-
-def _lattice(path: Path, settings: Settings) -> Labels | None:
-    """Labels of a NIfTI or NRRD file; None where it is neither."""
-    if not path.is_file():
-        variant = "folder_mask" if path.exists() else "mask"
-        raise refusal(IDX_002, variant, path=path.name, where=str(path))
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-            if head.startswith(GZIP_MAGIC):
-                file.seek(0)
-                head = bytes(read_exactly(unpacked(file, "gzip"), 348, file=path.name))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise refusal(IDX_003, file=path.name, reason=reason) from error
-    if is_nifti(head):
-        return read_nifti(path, settings)
-    return read_nrrd(path, settings) if head.startswith(MAGIC) else None
-
-
-def _source_doubts(a: Attributes, series_uids: Collection[str] | None) -> Iterator[Flag]:
-    """Doubt of a mask that was drawn on series that are not here."""
-    if series_uids is None:
-        return
-    named = {item.uid(0x0020000E) for item in a.items(0x00081115) or ()}
-    for frame in a.items(0x30060010) or ():
-        for study in frame.items(0x30060012) or ():
-            named |= {series.uid(0x0020000E) for series in study.items(0x30060014) or ()}
-    sources = sorted(uid for uid in named if uid)
-    if sources and not set(sources) & set(series_uids):
-        yield doubt("MSK-012", file=a.name, uid=sources[0])
 
 
 def _unexplained(taken: Sequence[Structure], want: str, label: str | None) -> Iterator[Flag]:

@@ -103,17 +103,6 @@ class Labels:
             np.copyto(whole[here], part, where=part != 0)
         return whole
 
-    def on_own_grid(self) -> tuple[LabelZYX, Grid]:
-        """Numbers and their own grid, axes turned to lie nearest to z, y, x.
-
-        Raises
-        ------
-        MaskError
-            MSK-009 where the axes are no grid.
-        """
-        grid = own_grid(self.shape, self.affine_lps, self.file)
-        return self.on(grid), grid
-
 
 def own_grid(shape: tuple[int, int, int], affine_lps: NDArray[np.float64], file: str) -> Grid:
     """Grid of a lattice, its axes turned to lie nearest to z, y, x.
