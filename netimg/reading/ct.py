@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from netimg.errors import IDX_011, IDX_012, PIX_005, PIX_006, PIX_013, SEL_017
+import numpy as np
+
+from netimg.errors import IDX_011, IDX_012, PIX_005, PIX_006, PIX_013, SEL_017, InputError
 from netimg.reading.candidate import kernel_class
 from netimg.reading.draft import plain_series, stacked
 from netimg.reading.pixel_checks import check_format
@@ -16,6 +17,7 @@ from netimg.reading.pixels import PixelOpener, StoredSlice
 from netimg.reading.plausible import AIR_HU
 from netimg.reading.problems import doubt, refusal
 from netimg.reading.regrid import RegridOpener
+from netimg.reading.split_keys import along_of
 from netimg.reading.tables import table
 from netimg.study import Role
 from netimg.volume import Quantity
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from netimg.flag import Flag
     from netimg.reading.draft import Draft
     from netimg.reading.headers import Header
+    from netimg.reading.stack import Stack
     from netimg.settings import Settings
     from netimg.study import Opener, Series
 
@@ -43,7 +46,7 @@ def read_ct(draft: Draft, settings: Settings, *, regrid: bool = False) -> Series
     _exclude(draft)
     check_format(draft.headers, series=draft.label, settings=settings)
     _check_scale(draft)
-    found = stacked(draft, settings, regrid=regrid)
+    found = _stacked(draft, settings, regrid=regrid)
     ordered = [draft.headers[i] for i in found.order]
     read = PixelOpener(
         slices=tuple(
@@ -95,10 +98,21 @@ def _exclude_overview(draft: Draft) -> None:
     rows = table("choice")["ct"]
     if len(draft.headers) >= rows["localizer_max_slices"] or len(draft.headers) < 2:
         return
-    places = sorted(h.position[2] for h in draft.headers if h.position and len(h.position) == 3)
-    gaps = [b - a for a, b in pairwise(places)]
-    if gaps and min(gaps) > rows["localizer_min_spacing_mm"]:
+    along = along_of(draft.headers)
+    if along is not None and np.diff(np.sort(along)).min() > rows["localizer_min_spacing_mm"]:
         raise refusal(IDX_011, series=draft.label)
+
+
+def _stacked(draft: Draft, settings: Settings, *, regrid: bool) -> Stack:
+    """Grid of a series; reformatted pictures that make none are no original slices (IDX-012)."""
+    try:
+        return stacked(draft, settings, regrid=regrid)
+    except InputError as error:
+        values = {value for header in draft.headers for value in header.image_type}
+        if not values & set(table("choice")["derived"]["reformatted"]):
+            raise
+        why = f"{error.code} {error.what.rstrip('.')}"
+        raise refusal(IDX_012, "reformatted", series=draft.label, why=why) from error
 
 
 def _check_scale(draft: Draft) -> None:

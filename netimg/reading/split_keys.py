@@ -174,7 +174,7 @@ def _over_one_another(
         for header in headers:
             found.setdefault(value(header), []).append(header)
         silent = found.pop(None, [])
-        if len(found) < 2 or _along(headers) is None:
+        if len(found) < 2 or along_of(headers) is None:
             return [("", list(headers))]
         volumes = _laid([(text(key), found[key]) for key in sorted(found)], mixed=mixed)
         max(volumes, key=lambda volume: len(volume[1]))[1].extend(silent)
@@ -220,7 +220,7 @@ def _overlap(a: Sequence[Header], b: Sequence[Header], *, mixed: bool) -> bool:
     apart.
     """
     limits = table("geometry")["split"]
-    first, second = sorted(((_along(a)), (_along(b))), key=lambda p: 0 if p is None else p.size)
+    first, second = sorted(((along_of(a)), (along_of(b))), key=lambda p: 0 if p is None else p.size)
     if first is None or second is None:
         return False
     small, large = np.unique(first), np.unique(second)
@@ -232,7 +232,7 @@ def _overlap(a: Sequence[Header], b: Sequence[Header], *, mixed: bool) -> bool:
     return float((gaps.min(axis=0) <= near).mean()) > float(limits["overlap"])
 
 
-def _along(headers: Sequence[Header]) -> NDArray[np.float64] | None:
+def along_of(headers: Sequence[Header]) -> NDArray[np.float64] | None:
     """Places of slices along their normal in mm; None where one does not say its place."""
     normal = normal_of(headers)
     if normal is None or not all(map(has_place, headers)):
@@ -243,7 +243,7 @@ def _along(headers: Sequence[Header]) -> NDArray[np.float64] | None:
 
 def repeats(headers: Sequence[Header]) -> bool:
     """Whether a place is there more than once."""
-    along = _along(headers)
+    along = along_of(headers)
     return along is not None and _distinct(along) < along.size
 
 
@@ -260,7 +260,7 @@ def by_frame_time(headers: Sequence[Header]) -> Groups:
 def by_blocks(headers: Sequence[Header]) -> Groups:
     """Blocks of equal size in order of acquisition, each with every place once."""
     whole: Groups = [("", list(headers))]
-    along = _along(headers)
+    along = along_of(headers)
     if along is None or any(h.acquired_at is None for h in headers):
         return whole
     size = _distinct(along)

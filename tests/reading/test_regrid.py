@@ -249,6 +249,18 @@ def test_slices_that_wander_in_plane_are_refused_though_it_was_asked_for(tmp_pat
     assert "shift by up to" in caught.value.what
 
 
+@pytest.mark.parametrize("kind", ["AXIAL", "MPR"])
+def test_reformatted_pictures_that_make_no_volume_are_called_that(tmp_path, kind):
+    image_type = ["DERIVED", "SECONDARY", kind]
+    scan(tmp_path / "uneven", UNEVEN, plane_hu, common={"ImageType": image_type})
+    with pytest.raises(InputError) as caught:
+        open_study(tmp_path / "uneven", ct="1")
+    assert caught.value.code.id == ("IDX-012" if kind == "MPR" else "GEO-003")
+    assert "2.50 mm from 0.0 to 30.0 mm, 5.00 mm from 30.0 to 60.0 mm" in caught.value.what
+    scan(tmp_path / "regular", 3.0 * np.arange(15), plane_hu, common={"ImageType": image_type})
+    assert open_study(tmp_path / "regular").ct.grid.shape[0] == 15
+
+
 def test_a_pet_is_never_resampled(tmp_path):
     turn = tilt(15.0)
     positions = [(-20.0, -16.0, 4.0 * k) for k in range(12)]

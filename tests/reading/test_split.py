@@ -16,6 +16,7 @@ from netimg.reading.studies import survey_study
 from netimg.reading.summary import inspect_tree
 from netimg.reading.walk import Found
 from netimg.settings import Settings
+from netimg.study import Phase
 from tests.make.dicom import body, ct_series, later, pet_series, uid
 
 SETTINGS = Settings.shipped()
@@ -264,6 +265,38 @@ def test_a_bolus_watched_at_one_place_is_no_volume(tmp_path):
     assert "its 4 pictures all lie at one place (61.50 mm) and differ" in (
         study.set_aside[0].sentence
     )
+
+
+def test_each_phase_of_a_split_series_is_read_from_its_own_times(tmp_path):
+    late = {"SeriesDescription": "abdomen", "ContrastBolusStartTime": "100840"}
+    for name, time in (("a", "100915"), ("b", "100950")):
+        number = {"AcquisitionNumber": "1" if name == "a" else "2"}
+        more(tmp_path, name, common=late | number | {"AcquisitionTime": time})
+    study = open_study(tmp_path)
+    assert [s.phase for s in study.series] == [Phase.ARTERIAL, Phase.PORTAL]
+    assert study.ct.description == "abdomen (acquisition 2)"
+    assert "SEL-016" in {flag.code for flag in study.ct.flags}
+
+
+@pytest.mark.parametrize(
+    ("bends", "says"),
+    [
+        ({"NominalPercentageOfCardiacPhase": 70.0}, "cardiac phase 70 %"),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL", "MONO 40KEV"]}, "energy 40 keV"),
+        ({"RescaleType": "US"}, "unit US"),
+    ],
+)
+def test_heartbeats_energies_and_units_in_one_series_are_volumes_of_their_own(
+    tmp_path, bends, says
+):
+    first = {
+        "NominalPercentageOfCardiacPhase": 40.0,
+        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL", "MONO 70KEV"],
+    }
+    paths = more(tmp_path, "a", common=first) + more(tmp_path, "b", common=first | bends)
+    found, text = sizes(paths)
+    assert found == [12, 12]
+    assert says in text
 
 
 @pytest.mark.parametrize(
