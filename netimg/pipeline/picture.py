@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from netimg.anatomy import Anatomy
     from netimg.progress import Progress
     from netimg.settings import Settings
-    from netimg.study import Series, Study
+    from netimg.study import Study
     from netimg.volume import Volume
 
 
@@ -75,5 +75,5 @@ def _with_stand_in(medians: OrganMedians, ct: Volume) -> OrganMedians:
     if found.aorta is not None:
         absent.pop("aorta", None)
     return replace(
-        medians, aorta=found.aorta, stand_in=found.stand_in, absent=absent | found.absent
+        medians, aorta=found.aorta, stand_in=found.stand_in, absent=absent | dict(found.absent)
     )

@@ -39,9 +39,7 @@ def with_phase_read(series: Series, medians: OrganMedians | None = None) -> Seri
     label = name_of(series)
     if reading.conflict is not None:
         words, picture = reading.conflict
-        flags.append(
-            doubt("SEL-003", touches=("ct",), series=label, words=words, picture=picture)
-        )
+        flags.append(doubt("SEL-003", touches=("ct",), series=label, words=words, picture=picture))
         flags.append(
             doubt(
                 "phase_conflict",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netimg.reading.draft import Draft
 
 _CLASSES = (TracerClass.SSTR, TracerClass.FDG, TracerClass.OTHER)
+_EARLIEST = dt.datetime(1900, 1, 1)  # noqa: DTZ001  # headers hold local time
 _ROLES = {TracerClass.SSTR: Role.PET_SSTR, TracerClass.FDG: Role.PET_FDG}
 _RANKED_BY = (
     "its SUV",
@@ -108,7 +109,7 @@ def _rank(s: Series, ct: Series | None, draft: Draft) -> tuple[object, ...]:
         not (s.suv is not None and s.suv.possible),
         -_covers(s, ct),
         ct is None or s.frame_of_reference_uid != ct.frame_of_reference_uid,
-        -(made - dt.datetime.min).total_seconds() if made is not None else 0.0,
+        -(made - _EARLIEST).total_seconds() if made is not None else 0.0,
         -(s.series_number or 0),
         s.uid,
         s.number,

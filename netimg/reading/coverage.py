@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from netimg.volume import Volume
 
 
-def coverage_of(
-    ct: Volume, series: Series, pets: Sequence[Series]
-) -> tuple[Coverage, str]:
+def coverage_of(ct: Volume, series: Series, pets: Sequence[Series]) -> tuple[Coverage, str]:
     """Coverage of the liver by a CT, and the end that decides it (``top``, ``bottom``).
 
     Parameters
@@ -100,7 +98,8 @@ def _right_lung_cm2(plane: NDArray[Any], pixel_mm2: float) -> float:
     columns = np.flatnonzero(filled.any(axis=0))
     middle = (columns[0] + columns[-1]) // 2
     lung = filled & (coarse < rows["lung_hu"])
-    return float(np.count_nonzero(lung[:, :middle])) * pixel_mm2 * step**2 / 100.0
+    pixels = int(np.count_nonzero(lung[:, :middle]))
+    return float(pixels * pixel_mm2 * float(step) ** 2 / 100.0)
 
 
 def _top(lung: NDArray[Any], step_mm: float, rows: Mapping[str, float]) -> Coverage:

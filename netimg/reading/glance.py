@@ -1,4 +1,4 @@
-"""A look at a few slices of a CT: does it show the whole liver, is the aorta bright?
+"""A look at a few slices of a CT: whether it shows the whole liver, how bright the aorta is.
 
 Only where headers leave the choice open: several CTs that could be measured, or a phase that
 neither words nor tags settle. The whole series is not loaded for it.

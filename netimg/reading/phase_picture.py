@@ -79,8 +79,8 @@ def _may_be_named(phase: str, medians: OrganMedians, *, alone: bool) -> bool:
     if phase in ("portal", "delayed"):
         return getattr(medians, rows["named_only_with"]) is not None
     if phase == "arterial":
-        bright = (medians.aorta or 0.0) >= rows["stand_in_arterial_hu"]
-        return not medians.stand_in or bright
+        bright = (medians.aorta or 0.0) >= float(rows["stand_in_arterial_hu"])
+        return bright or not medians.stand_in
     return not alone
 
 
@@ -90,7 +90,7 @@ def _fits(value: float, limits: str) -> bool:
     if between:
         return float(low) <= value <= float(high)
     sign, _, limit = limits.partition(" ")
-    return {"<": operator.lt, ">": operator.gt, ">=": operator.ge}[sign](value, float(limit))
+    return bool({"<": operator.lt, ">": operator.gt, ">=": operator.ge}[sign](value, float(limit)))
 
 
 def _evidence(phase: str, says: str) -> PhaseEvidence:

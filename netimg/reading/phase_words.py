@@ -10,7 +10,7 @@ from netimg.reading.tables import table
 from netimg.study import PhaseEvidence
 
 _SPELLED = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa"}
-_PLAIN = {"ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "ı": "i", "đ": "d"}
+_PLAIN = {"ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "\u0131": "i", "đ": "d"}
 """Letters that lose no mark when a text is decomposed."""
 
 

@@ -72,9 +72,7 @@ def select(
     return _paired(judged, ct, pets)
 
 
-def select_again(
-    study: Study, medians: Mapping[int, OrganMedians], *, stay: bool = False
-) -> Study:
+def select_again(study: Study, medians: Mapping[int, OrganMedians], *, stay: bool = False) -> Study:
     """The study chosen once more with what the pictures of some CTs show (by series number).
 
     A CT that a person asked for stays, and so does a phase that was typed; ``stay`` keeps the CT

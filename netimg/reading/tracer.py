@@ -76,7 +76,8 @@ def typed_for(typed: object, uid: str, number: int) -> str | None:
     of the series).
     """
     every = None
-    for text in (typed,) if isinstance(typed, str) else tuple(typed or ()):  # type: ignore[call-overload]  # a string or several
+    several = typed if isinstance(typed, (tuple, list)) else () if typed is None else (typed,)
+    for text in several:
         token, equals, tracer = str(text).partition("=")
         if not equals:
             every = str(text)

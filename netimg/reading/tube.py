@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PIXEL_MM = 2.0
 """Pixel size the discs are looked for at."""
+_NEVER = -1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,8 @@ def _followed(
     from scipy import ndimage
 
     margin = int(rows["ring_mm"][1] / _PIXEL_MM) + 1
-    disc, ring = _disc(0.0, rows["disc_mm"], margin), _disc(*rows["ring_mm"], margin)
+    near_mm, far_mm = rows["ring_mm"]
+    disc, ring = _disc(0.0, rows["disc_mm"], margin), _disc(near_mm, far_mm, margin)
     inner = slice(margin, -margin)
     means, scores = [], []
     for window in windows:
@@ -176,8 +178,8 @@ def _followed(
         centres=tuple(
             (
                 slices[start + i],
-                (corners[start + i][0] + y) * _PIXEL_MM,
-                (corners[start + i][1] + x) * _PIXEL_MM,
+                float(corners[start + i][0] + y) * _PIXEL_MM,
+                float(corners[start + i][1] + x) * _PIXEL_MM,
             )
             for i, (y, x) in enumerate(points)
         ),
@@ -215,7 +217,7 @@ def _path(
 
 def _shifted(values: NDArray[np.float32], dy: int, dx: int) -> NDArray[np.float32]:
     """Values of a window as seen from one whose corner lies (dy, dx) further on."""
-    out = np.full(values.shape, -1e6, dtype=np.float32)
+    out = np.full(values.shape, _NEVER, dtype=np.float32)
     h, w = values.shape
     if abs(dy) >= h or abs(dx) >= w:
         return out

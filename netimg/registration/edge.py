@@ -117,10 +117,8 @@ def _surface(liver: Mask) -> tuple[PointsLPS, PointsLPS]:
     vertices = marching_cubes(smooth, 0.5)[0]
     every = max(1, len(vertices) // int(rows["points_max"]))
     vertices = vertices[::every]
-    slopes = np.stack(
-        [ndimage.map_coordinates(g, vertices.T, order=1) for g in np.gradient(smooth, *spacing)],
-        axis=1,
-    )
+    steps = [np.asarray(g, dtype=np.float64) for g in np.gradient(smooth, *spacing.tolist())]
+    slopes = np.stack([ndimage.map_coordinates(g, vertices.T, order=1) for g in steps], axis=1)
     index = vertices * step + np.array([part.start for part in box])
     normals = -slopes @ grid.matrix.T
     length = np.linalg.norm(normals, axis=1)
@@ -132,7 +130,7 @@ def _surface(liver: Mask) -> tuple[PointsLPS, PointsLPS]:
 def _offsets(
     pet: Volume, liver: Mask, points: PointsLPS, directions: PointsLPS
 ) -> NDArray[np.float64]:
-    """Distance of the PET's edge from each point along its direction, mm; NaN where none is seen."""
+    """Distance of the PET's edge from each point along its direction, mm; NaN where none is."""
     rows = limits("edge")
     reach, step = rows["reach_mm"], rows["step_mm"]
     along = np.arange(-reach, reach + step / 2, step)
@@ -172,7 +170,7 @@ def _level(pet: Volume, liver: Mask) -> float | None:
     inside = np.argwhere(liver.voxels)
     if not len(inside):
         return None
-    sparse = inside[:: max(1, len(inside) // 20_000)]
+    sparse = inside[:: max(1, len(inside) // 20_000)].astype(np.float64)
     values = _sampled(pet, liver.grid.to_world(sparse), outside=np.nan)
     known = values[np.isfinite(values)]
     if len(known) < 100 or not float(np.median(known)) > 0:

@@ -52,8 +52,7 @@ def register(pet: Volume, ct: Volume, liver: Mask) -> Registration:
     the same images give the same numbers. Known problem: a PET without much uptake beside the liver
     holds the position along the patient only.
     """
-    import SimpleITK as sitk
-
+    itk = _itk()
     if liver.is_empty:
         message = "a registration needs a liver to look around"
         raise ValueError(message)
@@ -61,7 +60,7 @@ def register(pet: Volume, ct: Volume, liver: Mask) -> Registration:
     centre = _centre(liver)
     fixed, moving = _fixed(ct, liver, rows), _moving(pet, rows)
     method = _method(rows)
-    transform = sitk.Euler3DTransform()
+    transform = itk.Euler3DTransform()
     transform.SetCenter(centre.tolist())
     before = _similarity(method, fixed, moving, transform)
     start = _best_start(method, fixed, moving, transform, rows)
@@ -72,6 +71,13 @@ def register(pet: Volume, ct: Volume, liver: Mask) -> Registration:
     found = _registration(transform, centre, before, after)
     on_ct = replace(pet, grid=moved_grid(pet.grid, found))
     return _judged(replace(found, liver_gap_mm=liver_gap_mm(on_ct, liver)))
+
+
+def _itk() -> Any:  # noqa: ANN401  # SimpleITK has no types
+    """SimpleITK, loaded when a registration is asked for."""
+    import SimpleITK
+
+    return SimpleITK
 
 
 def _judged(found: Registration) -> Registration:
@@ -103,7 +109,7 @@ def _judged(found: Registration) -> Registration:
 
 
 def _registration(
-    transform: Any,  # noqa: ANN401  # SimpleITK has no types
+    transform: Any,  # noqa: ANN401
     centre: NDArray[np.float64],
     before: float,
     after: float,
@@ -127,14 +133,13 @@ def _registration(
     )
 
 
-def _method(rows: Mapping[str, Any]) -> Any:  # noqa: ANN401  # SimpleITK has no types
-    import SimpleITK as sitk
-
-    method = sitk.ImageRegistrationMethod()
+def _method(rows: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    itk = _itk()
+    method = itk.ImageRegistrationMethod()
     method.SetNumberOfThreads(1)
     method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=int(rows["bins"]))
     method.SetMetricSamplingStrategy(method.NONE)
-    method.SetInterpolator(sitk.sitkLinear)
+    method.SetInterpolator(itk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=rows["step_mm"],
         minStep=rows["step_min_mm"],
@@ -166,10 +171,9 @@ def _best_start(
     rows: Mapping[str, Any],
 ) -> tuple[float, float, float]:
     """Shift to begin with: the one of a coarse lattice with the highest similarity."""
-    import SimpleITK as sitk
-
-    coarse = sitk.BinShrink(fixed, [3, 3, 3])
-    trial = sitk.Euler3DTransform(transform)
+    itk = _itk()
+    coarse = itk.BinShrink(fixed, [3, 3, 3])
+    trial = itk.Euler3DTransform(transform)
     best, shift = -math.inf, (0.0, 0.0, 0.0)
     lattice = [
         (float(x), float(y), float(z))
@@ -187,22 +191,21 @@ def _best_start(
 
 def _fixed(ct: Volume, liver: Mask, rows: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """The CT around the liver, on upright axes, windowed and smoothed."""
-    import SimpleITK as sitk
-
-    points = liver.grid.to_world(np.argwhere(liver.voxels)[::50])
+    itk = _itk()
+    points = liver.grid.to_world(np.argwhere(liver.voxels)[::50].astype(np.float64))
     corners = ct.grid.corners_lps()
     around = float(rows["around_mm"])
     low = np.maximum(points.min(axis=0) - around, corners.min(axis=0))
     high = np.minimum(points.max(axis=0) + around, corners.max(axis=0))
     step = float(rows["spacing_mm"])
     size = [max(4, int((b - a) / step) + 1) for a, b in zip(low, high, strict=True)]
-    image = sitk.Clamp(_image(ct.values, ct.grid), sitk.sitkFloat32, *rows["window_hu"])
+    image = itk.Clamp(_image(ct.values, ct.grid), itk.sitkFloat32, *rows["window_hu"])
     smooth = _smoothed(image, step / 2)
-    found = sitk.Resample(
+    found = itk.Resample(
         smooth,
         size,
-        sitk.Transform(),
-        sitk.sitkLinear,
+        itk.Transform(),
+        itk.sitkLinear,
         low.tolist(),
         [step] * 3,
         np.eye(3).ravel().tolist(),
@@ -220,16 +223,14 @@ def _moving(pet: Volume, rows: Mapping[str, Any]) -> Any:  # noqa: ANN401
 
 
 def _smoothed(image: Any, sigma_mm: float) -> Any:  # noqa: ANN401
-    import SimpleITK as sitk
-
-    return sitk.DiscreteGaussian(image, [sigma_mm**2] * 3, 32, 0.01, True)
+    itk = _itk()
+    return itk.DiscreteGaussian(image, [sigma_mm**2] * 3, 32, 0.01, True)
 
 
 def _image(values: NDArray[Any], grid: Grid) -> Any:  # noqa: ANN401
     """SimpleITK image of an array on a grid; its axes run x, y, z."""
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(np.ascontiguousarray(values, dtype=np.float32))
+    itk = _itk()
+    image = itk.GetImageFromArray(np.ascontiguousarray(values, dtype=np.float32))
     image.SetSpacing([float(s) for s in reversed(grid.spacing_mm)])
     image.SetOrigin([float(v) for v in grid.origin_lps_mm])
     image.SetDirection(grid.matrix[:, ::-1].ravel().tolist())
@@ -237,5 +238,6 @@ def _image(values: NDArray[Any], grid: Grid) -> Any:  # noqa: ANN401
 
 
 def _centre(liver: Mask) -> NDArray[np.float64]:
-    points: NDArray[np.float64] = liver.grid.to_world(np.argwhere(liver.voxels)).mean(axis=0)
-    return points
+    inside = np.argwhere(liver.voxels).astype(np.float64)
+    centre: NDArray[np.float64] = liver.grid.to_world(inside).mean(axis=0)
+    return centre

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netimg.errors import SEG_109, ContractError, NothingUsable
 from netimg.progress import silent
 from netimg.segmentation.door import load_segmenter, make_plan
+from netimg.segmentation.monai_net import MonaiNet
 from netimg.study import OrganMedians, SegContext
 from netimg.volume import Mask
 
@@ -74,6 +75,8 @@ def locate(
         SEG-106 device absent, SEG-107 out of memory.
     """
     segmenter, used = load_segmenter(model, settings)
+    if not isinstance(segmenter, MonaiNet):
+        return OrganMedians(absent=dict.fromkeys(_CODES, "this model has no first look"))
     card = segmenter.card
     try:
         segmenter.check(ct, SegContext())
@@ -126,7 +129,11 @@ def _below(cava: Mask, liver: Mask) -> Mask:
     """Part of the vena cava below the liver; all of it where the scan shows none there."""
     lowest = _heights(liver).min(initial=np.inf)
     points = np.argwhere(cava.voxels)
-    under = cava.grid.to_world(points)[:, 2] < lowest if len(points) else np.zeros(0, dtype=bool)
+    under = (
+        cava.grid.to_world(points.astype(np.float64))[:, 2] < lowest
+        if len(points)
+        else np.zeros(0, dtype=bool)
+    )
     if not under.any():
         return cava
     voxels = np.zeros(cava.grid.shape, dtype=bool)
@@ -136,7 +143,7 @@ def _below(cava: Mask, liver: Mask) -> Mask:
 
 def _heights(mask: Mask) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     points: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = mask.grid.to_world(
-        np.argwhere(mask.voxels)
+        np.argwhere(mask.voxels).astype(np.float64)
     )[:, 2]
     return points
 
@@ -144,7 +151,7 @@ def _heights(mask: Mask) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
 def _medians(
     ct: Volume, found: Mapping[str, Iterable[Mask]], absent: dict[str, str]
 ) -> OrganMedians:
-    values = {}
+    values: dict[str, Any] = {}
     for part, masks in found.items():
         hu = [v for mask in masks if len(v := _core_hu(ct, mask))]
         if hu:

@@ -90,6 +90,7 @@ class Passes:
         contract: Mapping[str, float],
         plan: RunPlan,
         progress: Progress,
+        *,
         seen: Seen | None = None,
     ) -> None:
         self.card = card

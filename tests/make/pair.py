@@ -15,8 +15,12 @@ from netimg.geometry import Grid
 from netimg.volume import Mask, Quantity, Volume
 from tests.make.arrays import points_of
 
-CT_GRID = Grid(shape=(88, 120, 160), spacing_mm=(3.0, 2.5, 2.5), origin_lps_mm=(-200.0, -150.0, 0.0))
-PET_GRID = Grid(shape=(80, 70, 90), spacing_mm=(4.0, 4.5, 4.5), origin_lps_mm=(-200.0, -155.0, -30.0))
+CT_GRID = Grid(
+    shape=(88, 120, 160), spacing_mm=(3.0, 2.5, 2.5), origin_lps_mm=(-200.0, -150.0, 0.0)
+)
+PET_GRID = Grid(
+    shape=(80, 70, 90), spacing_mm=(4.0, 4.5, 4.5), origin_lps_mm=(-200.0, -155.0, -30.0)
+)
 LIVER = ((-70.0, -10.0, 130.0), (85.0, 75.0, 65.0))
 """Centre and half axes, L, P, S, mm: the dome lies at 195 mm."""
 CENTRE = np.array(LIVER[0])
@@ -58,9 +62,7 @@ def pet(on=PET_GRID, *, turn_deg=(0.0, 0.0, 0.0), shift_mm=(0.0, 0.0, 0.0), fwhm
     sigma = fwhm_mm / 2.3548 / np.array(on.spacing_mm)
     blurred = ndimage.gaussian_filter(values, sigma)
     noise = np.random.default_rng(2).normal(0.0, 0.05, values.shape) * np.sqrt(blurred + 0.1)
-    return Volume(
-        values=(blurred + noise).astype(np.float32), grid=on, quantity=Quantity.SUV_BW
-    )
+    return Volume(values=(blurred + noise).astype(np.float32), grid=on, quantity=Quantity.SUV_BW)
 
 
 def error_mm(found, turn_deg, shift_mm):

@@ -70,7 +70,7 @@ SAID = [
     ("fi", "ilman varjoainetta", U),
     ("tr", "portal venöz faz", P),
     ("tr", "GEÇ FAZ", D),
-    ("tr", "kontrastsız", U),
+    ("tr", "kontrasts\u0131z", U),
     ("ru", "Портальная фаза", P),
     ("ru", "артериальная фаза 1.0", A),
     ("ru", "без контраста", U),
@@ -112,8 +112,8 @@ NOT_SAID = [
 ]
 
 
-@pytest.mark.parametrize(("language", "text", "phase"), SAID, ids=[t for _, t, _ in SAID])
-def test_words_say_the_phase(language, text, phase):
+@pytest.mark.parametrize(("text", "phase"), [row[1:] for row in SAID], ids=[t for _, t, _ in SAID])
+def test_words_say_the_phase(text, phase):
     assert decide(from_words(text), []).phase is phase
 
 
@@ -165,9 +165,7 @@ def test_two_short_words_together_are_enough():
 
 
 TIME = PhaseEvidence(says="70 s after contrast", phase="portal", weight=2, source="time")
-AGENT = PhaseEvidence(
-    says="contrast agent is recorded", phase="contrast", weight=1, source="tags"
-)
+AGENT = PhaseEvidence(says="contrast agent is recorded", phase="contrast", weight=1, source="tags")
 FIRST = PhaseEvidence(says="first of several", phase="arterial", weight=1, source="order")
 
 
@@ -192,7 +190,7 @@ def test_a_contrast_agent_speaks_against_unenhanced():
 
 
 def test_a_short_ambiguous_word_never_stands_alone_against_a_tag_or_the_picture():
-    """"Si" may be "sans injection"; a recorded agent says otherwise and is believed."""
+    """The word "si" may mean "sans injection"; a recorded agent says otherwise: believed."""
     reading = decide(from_words("Si Abdomen"), [AGENT])
     assert (reading.phase, reading.sure) == (C, True)
     seen = OrganMedians(aorta=140, portal_vein=170, liver=105, cava=120)
