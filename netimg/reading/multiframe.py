@@ -7,6 +7,8 @@ there on a frame is treated like a file of a classic series.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -244,11 +246,20 @@ def _header(common: _Common, own: Scan | None, number: int) -> Header:
                 "modality_table": mapping.table,
             }
         changes["pet"] = _pet(common, a, mapping)
-    elif header.sop_class == ENHANCED_CT and (header.rescale_type or "").upper() == "US":
-        unit = "a unit that is not said" if mapping is None else mapping.code
-        changes["rescale_type"] = f"{unit} (Rescale Type US)"
+    elif header.sop_class == ENHANCED_CT:
+        changes["rescale_type"] = _ct_unit(header.rescale_type, mapping)
     frame = replace(common.frame, number=number, missing=missing, volumetric=a.text(0x00089206))
     return replace(header, frame=frame, **changes)
+
+
+def _ct_unit(rescale_type: str | None, mapping: RealWorld | None) -> str | None:
+    """Unit of an enhanced CT: unspecified (US) is whatever the real world mapping says."""
+    stated = (rescale_type or "").strip().upper()
+    if stated not in ("", "US"):
+        return rescale_type
+    if mapping is not None:
+        return "HU" if mapping.is_hu else f"{mapping.code} (Rescale Type {stated or 'absent'})"
+    return "a unit that is not said (Rescale Type US)" if stated else None
 
 
 def _contrast(a: Attributes) -> dict[str, Any]:
@@ -279,7 +290,7 @@ def _pet(common: _Common, a: Attributes, mapping: RealWorld | None) -> PetSlice:
         injections = injections_of(a, agents=agents)
     duration_ms = a.float(0x00189220)
     changes: dict[str, Any] = {
-        "acquisition_datetime": a.verbatim(0x00189074) or a.verbatim(0x0008002A),
+        "acquisition_datetime": _start(a, duration_ms),
         "attenuation_corrected": a.text(0x00189759),
         "decay_corrected": a.text(0x00189758),
         "enhanced": enhanced,
@@ -297,6 +308,21 @@ def _pet(common: _Common, a: Attributes, mapping: RealWorld | None) -> PetSlice:
         flavor = (*a.texts(0x00089007), *("",) * 3)[2].upper()
         changes["series_type"] = (_SERIES_TYPES.get(flavor, "STATIC"), "IMAGE")
     return replace(pet_slice(a, injections=injections), **changes)
+
+
+def _start(a: Attributes, duration_ms: float | None) -> str | None:
+    """When a frame began: its own time, else half its duration before its reference time.
+
+    The reference time (0018,9151) is the moment that stands best for a frame, its middle.
+    """
+    own, reference = a.verbatim(0x00189074), a.verbatim(0x00189151)
+    if own is None and reference is not None and duration_ms is not None:
+        middle = stamp(reference)
+        if middle is not None:
+            start = middle - dt.timedelta(milliseconds=duration_ms / 2)
+            zone = re.search(r"[+-]\d{4}$", reference.strip())
+            return start.strftime("%Y%m%d%H%M%S.%f") + (zone[0] if zone else "")
+    return own or a.verbatim(0x0008002A)
 
 
 def _text(value: float | None) -> str | None:

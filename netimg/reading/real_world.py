@@ -7,7 +7,7 @@ front (``{SUVbw}g/ml``).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _KINDS = {
     "suvibw": "IBW",
     "suvbsa": "BSA",
 }
+_HOUNSFIELD = ("[hnsf'u]", "hu", "{hu}")
 _ACTIVITY = ("bq/ml", "bq/cm3", "bq/cc")
 
 
@@ -29,7 +30,8 @@ class RealWorld:
     """Values of a frame: ``slope * stored + intercept`` in ``units``.
 
     ``units`` and ``suv_type`` as Units (0054,1001) and SUV Type (0054,1006) say it: BQML, GML,
-    CM2ML; another unit stands as its code. ``table``: a lookup table takes the place of the slope.
+    CM2ML; another unit stands as its code. ``table``: a lookup table takes the place of the slope,
+    or parts of the scale have slopes of their own.
     """
 
     code: str
@@ -37,16 +39,23 @@ class RealWorld:
     suv_type: str | None
     slope: float | None
     intercept: float | None
-    first: float | None
-    last: float | None
     table: bool
+
+    @property
+    def is_hu(self) -> bool:
+        """Whether the unit is Hounsfield's."""
+        return self.code.strip().casefold() in _HOUNSFIELD
 
 
 def real_world(a: Attributes) -> RealWorld | None:
     """Mapping of a frame: to activity before SUV, to either before anything else."""
     found = [_mapping(item) for item in a.items(0x00409096) or ()]
+    if not found:
+        return None
     ranks = {"BQML": 0, "GML": 1, "CM2ML": 1}
-    return min(found, key=lambda m: ranks.get(m.units, 2), default=None)
+    best = min(found, key=lambda m: ranks.get(m.units, 2))
+    alike = {(m.slope, m.intercept) for m in found if m.code == best.code}
+    return best if len(alike) == 1 else replace(best, table=True)
 
 
 def units_of(code: str) -> tuple[str, str | None]:
@@ -66,14 +75,11 @@ def _mapping(item: Attributes) -> RealWorld:
     codes = item.items(0x004008EA) or ()
     code = (codes[0].text(0x00080100) or "") if codes else ""
     units, kind = units_of(code)
-    first, last = item.float(0x00409214), item.float(0x00409213)
     return RealWorld(
         code=code,
         units=units,
         suv_type=kind,
         slope=item.float(0x00409225),
         intercept=item.float(0x00409224),
-        first=first if first is not None else item.integer(0x00409216),
-        last=last if last is not None else item.integer(0x00409211),
         table=0x00409212 in item,
     )

@@ -2,11 +2,14 @@
 
 import math
 import shutil
+import struct
 import zipfile
 
 import numpy as np
 import pydicom
 import pytest
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_sequence
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -195,6 +198,53 @@ def test_a_map_in_an_enhanced_ct_is_refused_by_its_unit(tmp_path):
     assert "is in mg/ml (Rescale Type US), not in Hounsfield units" in sentence
 
 
+@pytest.mark.parametrize(
+    ("rescale_type", "unit", "hu"),
+    [
+        ("HU", None, True),
+        ("US", "[hnsf'U]", True),
+        (None, "[hnsf'U]", True),
+        (None, None, True),
+        ("US", None, False),
+        (None, "mg/ml", False),
+        ("MGML", None, False),
+    ],
+)
+def test_an_enhanced_ct_is_in_hu_where_it_says_so(tmp_path, rescale_type, unit, hu):
+    shared = {"PixelValueTransformation": {"RescaleType": rescale_type}}
+    if unit is not None:
+        shared["RealWorldValueMapping"] = real_world(unit, 1.0, -1024.0)
+    enhanced_ct(tmp_path, HU, shared=shared)
+    assert [code for code, _ in aside_of(tmp_path)] == ([] if hu else ["PIX-006"])
+
+
+def test_functional_groups_of_unknown_vr_are_read(tmp_path):
+    """A relay that does not know them writes them as UN: implicit little endian inside."""
+    path = enhanced_ct(tmp_path, HU)
+    raw, dataset = path.read_bytes(), pydicom.dcmread(path)
+    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        element = dataset[keyword]
+        stream = DicomBytesIO()
+        stream.is_little_endian, stream.is_implicit_VR = True, True
+        write_sequence(stream, element, ["iso8859"])
+        tag = struct.pack("<HH", element.tag.group, element.tag.element)
+        at = raw.index(tag + b"SQ")
+        (length,) = struct.unpack_from("<I", raw, at + 8)
+        value = stream.getvalue()
+        raw = (
+            raw[:at]
+            + tag
+            + b"UN\0\0"
+            + struct.pack("<I", len(value))
+            + value
+            + (raw[at + 12 + length :])
+        )
+    path.write_bytes(raw)
+    ct = open_study(tmp_path).ct
+    assert np.array_equal(ct.load().values, HU)
+    assert ct.kernel == "B30f"
+
+
 def test_the_frame_type_decides_before_the_image_type(tmp_path):
     kind = {"FrameType": ["DERIVED", "SECONDARY", "LOCALIZER", "NONE"]}
     enhanced_ct(tmp_path, HU, shared={"CTImageFrameType": kind})
@@ -305,6 +355,21 @@ def test_slope_and_intercept_of_each_frame_are_its_own(tmp_path):
     assert pet.load().values[:, 0, 0] == pytest.approx(truth, rel=1e-6)
 
 
+def test_two_slopes_for_parts_of_one_scale_are_refused(tmp_path):
+    parts = [real_world("Bq/ml", 0.75), real_world("Bq/ml", 1.5)]
+    enhanced_pet(tmp_path, shared={"RealWorldValueMapping": parts})
+    ((code, sentence),) = aside_of(tmp_path)
+    assert code == "PIX-015"
+    assert sentence.startswith('Series 1 "PET AC" maps its values through a table')
+
+
+def test_a_frame_without_its_start_has_it_from_its_reference_time(tmp_path):
+    at = {"FrameAcquisitionDateTime": None, "FrameReferenceDateTime": "20240310101630.5+0100"}
+    frames = {k: {"FrameContent": at} for k in range(6)}
+    (first, *_) = headers_of(enhanced_pet(tmp_path, frames=frames))
+    assert first.pet.acquisition_datetime == "20240310101530.500000+0100"  # a frame of 120 s
+
+
 def test_values_as_acquired_get_a_factor_of_each_frame(tmp_path):
     """No decay correction: activity at injection over the mean of each frame, by its own start."""
     starts = [f"202403101015{10 * k:02d}" for k in range(6)]
@@ -405,5 +470,5 @@ def test_reading_a_file_that_lost_its_tail_after_the_index_is_refused(tmp_path):
     path = enhanced_ct(tmp_path, HU)
     ct = open_study(tmp_path).ct
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(InputError, match="IDX-003.*changed while being read"):
+    with pytest.raises(InputError, match=r"IDX-003.*changed while being read"):
         ct.load()
