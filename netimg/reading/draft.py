@@ -192,7 +192,7 @@ def plain_series(draft: Draft, found: Stack, opener: Opener) -> Series:
         instances=_instances(draft, found),
         opener=opener,
         series_number=first.series_number,
-        frame_of_reference_uid=first.frame_of_reference,
+        frame_of_reference_uid=_frame(ordered),
         acquired_at=_earliest(ordered),
         slice_thickness_mm=first.thickness_mm,
         kernel=first.kernel,
@@ -236,10 +236,15 @@ def _doubts(draft: Draft) -> list[Flag]:
                 kind=draft.kind,
             )
         )
-    if first.frame_of_reference is None:
+    if _frame(draft.headers) is None:
         flags.append(doubt("GEO-014", touches=draft.touches, series=draft.label))
     flags += format_doubts(draft.headers, series=draft.label, touches=draft.touches)
     return flags
+
+
+def _frame(headers: Sequence[Header]) -> str | None:
+    """Coordinate system of a series: what its slices say, save those that say nothing."""
+    return next((h.frame_of_reference for h in headers if h.frame_of_reference), None)
 
 
 def _earliest(headers: Sequence[Header]) -> dt.datetime | None:

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 from netimg.reading.split_keys import (
     KEYS,
+    LAST_KEYS,
     TIME_KEYS,
-    by_blocks,
-    by_frame_time,
     normal_of,
     repeats,
 )
@@ -116,11 +115,13 @@ def split(headers: Sequence[Header]) -> Split:
     parts = [Part(tuple(headers))]
     for key, groups in KEYS:
         parts = [piece for part in parts for piece in _cut(part, key, groups(part.headers))]
-    for key, lay in (("reference", by_frame_time), ("block", by_blocks)):
+    for key, groups in LAST_KEYS:
         parts = [
             piece
             for part in parts
-            for piece in (_cut(part, key, lay(part.headers)) if repeats(part.headers) else [part])
+            for piece in (
+                _cut(part, key, groups(part.headers)) if repeats(part.headers) else [part]
+            )
         ]
     return _sorted_out(parts)
 

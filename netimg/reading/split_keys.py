@@ -66,6 +66,11 @@ def _near(value: Callable[[Header], float | None], unit: str) -> Key:
     return groups
 
 
+def _if_any_volume(key: Key) -> Key:
+    """A key that does not split where it leaves no part that can be a volume."""
+    return lambda headers: _if_volumes(key(headers), headers)
+
+
 def _with_silent(found: dict[Any, list[Header]], text: Callable[[Any], str]) -> Groups:
     """Groups in the order of their values; files that say nothing go with most of the others."""
     silent = found.pop(None, [])
@@ -252,12 +257,12 @@ def _distinct(along: NDArray[np.float64]) -> int:
     return int((np.diff(ordered) >= same_place_mm(ordered)).sum()) + 1
 
 
-def by_frame_time(headers: Sequence[Header]) -> Groups:
+def _by_frame_time(headers: Sequence[Header]) -> Groups:
     """PET frames by time and duration, whatever the header calls the series."""
     return _over_one_another(_frame_time, _seconds)(headers)
 
 
-def by_blocks(headers: Sequence[Header]) -> Groups:
+def _by_blocks(headers: Sequence[Header]) -> Groups:
     """Blocks of equal size in order of acquisition, each with every place once."""
     whole: Groups = [("", list(headers))]
     along = along_of(headers)
@@ -290,7 +295,8 @@ def _gate(header: Header) -> float | None:
     """Place in the breath or heartbeat, else the time slot, where a PET says it is gated."""
     if _series_type(header) not in ("DYNAMIC", "GATED"):
         return None
-    return header.trigger_ms if header.trigger_ms is not None else header.time_slot
+    trigger = _finite(header.trigger_ms)
+    return trigger if trigger is not None else header.time_slot
 
 
 def _frame_time(header: Header) -> tuple[float, float] | None:
@@ -303,6 +309,10 @@ def _frame_time(header: Header) -> tuple[float, float] | None:
         except ValueError:
             return None
     return (numbers[0], numbers[1]) if all(map(math.isfinite, numbers)) else None
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _seconds(frame: tuple[float, float]) -> str:
@@ -324,7 +334,7 @@ KEYS: tuple[tuple[str, Key], ...] = (
     ("pixel", _near(_pixel(0), " mm")),
     ("pixel", _near(_pixel(1), " mm")),
     ("direction", _by_direction),
-    ("frame", _exact(lambda h: h.frame_of_reference, lambda _: "")),
+    ("frame", _if_any_volume(_exact(lambda h: h.frame_of_reference, lambda _: ""))),
     ("image_type", _exact(_image_type, _joined)),
     ("kernel", _exact(lambda h: h.kernel)),
     ("field", _near(lambda h: h.reconstruction_mm, " mm")),
@@ -337,13 +347,23 @@ KEYS: tuple[tuple[str, Key], ...] = (
     ("temporal", _over_one_another(lambda h: h.temporal_index, mixed=True)),
     (
         "cardiac",
-        _over_one_another(lambda h: h.cardiac_phase_pct, lambda pct: f"{pct:g} %", mixed=True),
+        _over_one_another(
+            lambda h: _finite(h.cardiac_phase_pct), lambda pct: f"{pct:g} %", mixed=True
+        ),
     ),
-    ("acquisition", _over_one_another(lambda h: h.acquisition_number)),
+    ("acquisition", _over_one_another(lambda h: h.acquisition_number, mixed=True)),
     ("reference", _over_one_another(_moving_frame, _seconds)),
     ("gate", _over_one_another(_gate, mixed=True)),
-    ("stack", _exact(lambda h: h.stack_id)),
+    ("stack", _if_any_volume(_exact(lambda h: h.stack_id))),
 )
 """In the order in which they are tried."""
+
+LAST_KEYS: tuple[tuple[str, Key], ...] = (
+    ("reference", _by_frame_time),
+    ("description", _exact(lambda h: h.series_description)),
+    ("number", _exact(lambda h: h.series_number)),
+    ("block", _by_blocks),
+)
+"""Tried where a place is still there more than once."""
 
 TIME_KEYS = ("temporal", "cardiac", "acquisition", "reference", "gate", "block")

@@ -21,6 +21,7 @@ from netimg.errors import (
     GEO_008,
     GEO_010,
     GEO_011,
+    GEO_014,
     GEO_019,
     InputError,
 )
@@ -88,7 +89,7 @@ def stack(
     Raises
     ------
     InputError
-        GEO-001 to 008, 010, 011, 016, 019 with the numbers.
+        GEO-001 to 008, 010, 011, 014, 016, 019 with the numbers.
     """
     _complete(headers, series)
     rows, columns, notes = _directions(headers, series=series, kind=kind)
@@ -156,6 +157,9 @@ def _complete(headers: Sequence[Header], series: str) -> None:
         if not all(limits["min_mm"] <= mm <= limits["max_mm"] for mm in spacing):
             value = " x ".join(f"{mm:g} mm" for mm in spacing)
             raise refusal(GEO_011, series=series, value=value)
+    frames = {header.frame_of_reference for header in headers} - {None}
+    if len(frames) > 1:
+        raise refusal(GEO_014, "mixed", series=series, n=len(frames))
     sizes = {(header.pixels.rows, header.pixels.columns) for header in headers}
     if len(sizes) > 1:
         text = ", ".join(f"{rows}x{columns}" for rows, columns in sorted(sizes, key=str))

@@ -430,6 +430,44 @@ BENT = st.fixed_dictionaries(
 )
 
 
+def test_a_series_of_as_many_coordinate_systems_as_slices_is_refused_once(tmp_path):
+    more(tmp_path, "a", per_slice={z: {"FrameOfReferenceUID": uid(z)} for z in range(12)})
+    study = survey_study(tmp_path)
+    assert [item.code for item in study.set_aside] == ["GEO-014"] * 12
+    assert "names 12 coordinate systems" in study.set_aside[0].sentence
+    more(tmp_path / "one", "b", per_slice={3: {"FrameOfReferenceUID": None}})
+    (ct,) = open_study(tmp_path / "one").series
+    assert ct.frame_of_reference_uid == uid("study", "frame")
+
+
+def test_phases_a_little_beside_one_another_are_two_volumes(tmp_path):
+    paths = []
+    for k in range(2):
+        z = places(*(5.0 * np.arange(12) + 0.4 * k))
+        common = {"AcquisitionNumber": str(k + 1)}
+        paths += more(tmp_path, f"p{k}", small(12), positions=z, common=common)
+    assert sizes(paths) == ([12, 12], ["acquisition 1", "acquisition 2"])
+
+
+@pytest.mark.parametrize(
+    ("attribute", "values", "says"),
+    [
+        ("SeriesDescription", ("arterial", "venous"), "description arterial"),
+        ("SeriesNumber", ("3", "4"), "series number 3"),
+    ],
+)
+def test_what_nothing_else_tells_apart_is_split_by_what_it_is_called(
+    tmp_path, attribute, values, says
+):
+    paths = []
+    for k, value in enumerate(values):
+        paths += more(tmp_path, f"n{k}", body(hu=50.0 + 9 * k), common={attribute: value})
+    found, text = sizes(paths)
+    assert (found, text[0]) == ([12, 12], says)
+    bent = {3: {attribute: "other"}} if attribute == "SeriesDescription" else {3: {attribute: "9"}}
+    assert sizes(more(tmp_path / "once", "o", per_slice=bent))[0] == [12]
+
+
 @pytest.mark.slow
 @settings(max_examples=100)
 @given(bends=st.lists(BENT, min_size=1, max_size=9))
