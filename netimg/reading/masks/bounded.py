@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import zlib
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -45,13 +45,16 @@ def check_voxels(shape: tuple[int, ...], itemsize: int, *, file: str, settings: 
         raise refusal(MSK_015, where=file, what=what)
 
 
-def read_exactly(stream: IO[bytes], n: int, *, file: str, last: bool = False) -> bytearray:
+def read_exactly(
+    stream: IO[bytes], n: int, *, file: str, before: int = 0, total: int | None = None
+) -> bytearray:
     """The next ``n`` bytes; memory grows with the bytes that come, not with those announced.
 
     Parameters
     ----------
-    last
-        Nothing may follow in a packed stream: one byte more is read to see.
+    before, total
+        Bytes of the values that were read before, and all of them. After the last of them nothing
+        may follow in a packed stream: one byte more is read to see.
 
     Raises
     ------
@@ -65,14 +68,16 @@ def read_exactly(stream: IO[bytes], n: int, *, file: str, last: bool = False) ->
         while len(data) < n:
             part = stream.read(min(_CHUNK, n - len(data)))
             if not part:
-                reason = f"it has {len(data)} bytes of values where {n} are needed"
+                there, needed = before + len(data), n if total is None else total
+                reason = f"it has {there} bytes of values where {needed} are needed"
                 raise refusal(IDX_003, file=file, reason=reason)
             data += part
-        more = last and isinstance(stream, (gzip.GzipFile, bz2.BZ2File)) and stream.read(1)
+        packed = isinstance(stream, (gzip.GzipFile, bz2.BZ2File))
+        more = packed and before + n == total and stream.read(1)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise refusal(IDX_003, file=file, reason=str(error)) from error
     if more:
-        raise refusal(MSK_015, where=file, what=f"more than the {n} bytes its header says")
+        raise refusal(MSK_015, where=file, what=f"more than the {total} bytes its header says")
     return data
 
 
@@ -88,8 +93,3 @@ def skip(stream: IO[bytes], n: int, *, file: str) -> None:
         step = min(n, _CHUNK)
         read_exactly(stream, step, file=file)
         n -= step
-
-
-def as_array(data: bytearray, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """Values in the order of the file, the first axis fastest."""
-    return np.frombuffer(data, dtype=dtype).reshape(shape, order="F")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from netimg.errors import MSK_009, MSK_011
 from netimg.geometry import Grid
+from netimg.reading.masks.bounded import read_exactly
 from netimg.reading.masks.part import Numbered, Structure
 from netimg.reading.masks.place import Placement, overlap, place
 from netimg.reading.problems import refusal
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 LABEL_MAX = 65535
 _WHOLE_TOL = 1e-3
+_CHUNK = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +143,43 @@ def own_grid(shape: tuple[int, int, int], affine_lps: NDArray[np.float64], file:
         raise refusal(MSK_009, where=f"{file}: {error}", how="does not say") from error
 
 
-def whole_numbers(values: NDArray[Any], name: str) -> NDArray[np.uint16]:
-    """Values as labels, a plane of the last axis at a time.
+def read_labels(
+    stream: IO[bytes],
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    *,
+    file: str,
+    scale: tuple[float, float] = (1.0, 0.0),
+) -> NDArray[np.uint16]:
+    """Values of a stream as labels, the first axis fastest; a few planes at a time.
+
+    Parameters
+    ----------
+    scale
+        Slope and intercept.
 
     Raises
     ------
     MaskError
         MSK-011 for fractions beyond a thousandth, negative and huge values, what is no number.
+    InputError, MaskError
+        As `read_exactly`.
     """
-    labels = np.empty(values.shape, dtype=np.uint16, order="F")
-    for at in range(values.shape[-1]):
-        labels[..., at] = _whole(values[..., at], name)
+    *plane, planes = shape
+    size = math.prod(plane) * dtype.itemsize
+    step = max(1, _CHUNK // size)
+    parts: list[NDArray[np.uint16]] = []
+    for at in range(0, planes, step):
+        n = min(step, planes - at) * size
+        data = read_exactly(stream, n, file=file, before=at * size, total=planes * size)
+        values = np.frombuffer(data, dtype=dtype)
+        if scale != (1.0, 0.0):
+            values = values * scale[0] + scale[1]
+        parts.append(_whole(values, file).astype(np.uint16))
+    labels = np.empty(shape, dtype=np.uint16, order="F")
+    for at in range((planes - 1) // step * step, -1, -step):  # each part is let go when copied
+        part = parts.pop()
+        labels[..., at : at + step] = part.reshape((*plane, -1), order="F")
     return labels
 
 

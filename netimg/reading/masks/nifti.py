@@ -14,13 +14,12 @@ import numpy as np
 from netimg.errors import IDX_003, MSK_009, MSK_015
 from netimg.reading.masks.bounded import (
     GZIP_MAGIC,
-    as_array,
     check_voxels,
     read_exactly,
     skip,
     unpacked,
 )
-from netimg.reading.masks.labels import Labels, whole_numbers
+from netimg.reading.masks.labels import Labels, read_labels
 from netimg.reading.masks.place import CORNER_TOL
 from netimg.reading.problems import refusal
 
@@ -70,10 +69,8 @@ def read_nifti(path: Path, settings: Settings) -> Labels:
         if not size <= begin <= size + _EXTENSIONS_MAX:
             raise refusal(MSK_015, where=name, what=f"values from byte {begin:g} on")
         skip(stream, int(begin) - size, file=name)
-        n = int(np.prod(shape)) * dtype.itemsize
-        stored = as_array(read_exactly(stream, n, file=name, last=True), dtype, shape)
-    slope, intercept = (float(header[key]) for key in ("scl_slope", "scl_inter"))
-    return Labels(name, (_labels(stored, slope, intercept, name),), affine)
+        labels = read_labels(stream, dtype, shape, file=name, scale=_scale(header))
+    return Labels(name, (labels,), affine)
 
 
 def _header_size(head: bytes) -> int | None:
@@ -122,12 +119,12 @@ def _dtype(header: Any, name: str) -> np.dtype[Any]:  # noqa: ANN401  # nibabel'
     return dtype
 
 
-def _labels(stored: NDArray[Any], slope: float, intercept: float, name: str) -> NDArray[np.uint16]:
-    """Scaled values as labels; a slope of 0 or none means that they are not scaled."""
-    scaled = np.isfinite(slope) and slope != 0
-    if not scaled or (slope, intercept) == (1.0, 0.0):
-        return whole_numbers(stored, name)
-    return whole_numbers(stored * slope + (intercept if np.isfinite(intercept) else 0.0), name)
+def _scale(header: Any) -> tuple[float, float]:  # noqa: ANN401  # nibabel's
+    """Slope and intercept; a slope of 0 or none means that values are not scaled."""
+    slope, intercept = (float(header[key]) for key in ("scl_slope", "scl_inter"))
+    if not np.isfinite(slope) or slope == 0:
+        return 1.0, 0.0
+    return slope, intercept if np.isfinite(intercept) else 0.0
 
 
 def _affine_ras(header: Any, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:  # noqa: ANN401  # nibabel's

@@ -17,8 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from netimg.errors import IDX_003, IDX_006, MSK_009, MSK_015
-from netimg.reading.masks.bounded import as_array, check_voxels, read_exactly, skip, unpacked
-from netimg.reading.masks.labels import Labels, Named, whole_numbers
+from netimg.reading.masks.bounded import check_voxels, skip, unpacked
+from netimg.reading.masks.labels import Labels, Named, read_labels
 from netimg.reading.problems import refusal
 
 if TYPE_CHECKING:
@@ -100,14 +100,8 @@ def read_nrrd(path: Path, settings: Settings) -> Labels:
         affine = _affine_lps(header)
         n = int(np.prod(shape)) * layers * dtype.itemsize
         with _values(file, path, header, n) as stream:
-            data = read_exactly(stream, n, file=path.name, last=True)
-    values = as_array(data, dtype, (layers, *shape))
-    return Labels(
-        path.name,
-        tuple(whole_numbers(values[layer], path.name) for layer in range(layers)),
-        affine,
-        _named(header, layers),
-    )
+            values = read_labels(stream, dtype, (layers, *shape), file=path.name)
+    return Labels(path.name, tuple(values), affine, _named(header, layers))
 
 
 def _header(file: IO[bytes], name: str) -> _Header:
