@@ -130,6 +130,33 @@ def test_the_regular_volume_is_the_phantom_where_the_pictures_reach(
     assert (f"straightened by {abs(degrees):.1f} degrees" in flag.sentence) is (degrees != 0)
 
 
+@pytest.mark.parametrize(
+    "orientation",
+    [(1, 0, 0, 0, 1, 0), (-1, 0, 0, 0, 1, 0), (0, 1, 0, 0, 0, -1), (0.8, 0.6, 0, -0.48, 0.64, 0.6)],
+    ids=["axial", "feet first", "sagittal", "oblique"],
+)
+def test_slices_of_any_direction_that_slide_both_ways_are_straightened(tmp_path, orientation):
+    row, column = np.array(orientation[:3], float), np.array(orientation[3:], float)
+    step = 4.0 * np.cross(row, column) + 0.9 * row - 1.3 * column
+    first = np.array(FIRST) + np.outer(np.arange(15), step)
+    index = np.arange(SIZE) * PIXEL_MM
+    plane = index[:, None, None] * column + index[None, :, None] * row
+    ct_series(
+        tmp_path,
+        plane_hu(first[:, None, None, :] + plane),
+        orientation=orientation,
+        positions=first,
+        spacing_mm=(3.0, PIXEL_MM, PIXEL_MM),
+    )
+    study, volume, off = compared(tmp_path, plane_hu)
+    assert volume.grid.shape == (15, SIZE + 10, SIZE + 7)  # 14 x 1.3 and 14 x 0.9 mm, in pixels
+    middle = off[:, 10:SIZE, 7:SIZE]
+    assert np.abs(middle).max() <= 0.501
+    (flag,) = [f for f in study.ct.flags if f.code == "GEO-018"]
+    degrees = math.degrees(math.atan(math.hypot(0.9, 1.3) / 4))
+    assert f"straightened by {degrees:.1f} degrees" in flag.sentence
+
+
 def test_the_volume_of_a_ball_survives_the_straightening(tmp_path):
     centre, radius_mm = np.array([0.0, -4.0, 60.0]), 24.0
 

@@ -188,6 +188,11 @@ def test_a_pet_of_ten_times_thirty_slices_gives_the_time_that_is_asked_for(tmp_p
     with pytest.raises(NothingUsable) as caught:
         open_study(tmp_path)
     assert "is one of 10 times" in caught.value.what
+    with pytest.raises(UsageError) as caught:
+        open_study(tmp_path, pet=[ONE["SeriesInstanceUID"]])
+    assert caught.value.code.id == "SEL-013"
+    assert "holds 10 volumes" in caught.value.what
+    assert caught.value.todo == "Choose one by its number, as in --pet 1."
     (pet,) = open_study(tmp_path, pet=["4"]).pets
     assert pet.description == "PET AC (time point 4)"
     factor = pet.suv.factors[0]
