@@ -341,8 +341,8 @@ KEYS: tuple[tuple[str, Key], ...] = (
     ("kvp", _near(lambda h: h.kvp, " kV")),
     ("kev", _near(lambda h: h.kev, " keV")),
     ("rescale", _exact(lambda h: h.rescale_type)),
-    ("units", _exact(_units)),
-    ("corrections", _exact(_corrections, _joined)),
+    ("units", _over_one_another(_units)),
+    ("corrections", _over_one_another(_corrections, _joined)),
     ("temporal", _over_one_another(lambda h: h.temporal_position, mixed=True)),
     ("temporal", _over_one_another(lambda h: h.temporal_index, mixed=True)),
     (

@@ -196,6 +196,29 @@ def test_slices_of_two_patients_weights_are_refused_with_both(tmp_path):
     assert "weight: 72.5 and 81" in pet.suv.sentence
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value", "says"),
+    [
+        ("Units", "GML", "units: BQML and GML"),
+        ("CorrectedImage", ["ATTN", "DECY"], "ATTN + DECY and ATTN + DECY + DTIM"),
+    ],
+)
+def test_what_changes_along_one_volume_is_refused_and_what_lies_twice_is_split(
+    tmp_path, keyword, value, says
+):
+    make.pet_series(tmp_path / "along", STORED, per_slice={z: {keyword: value} for z in range(5)})
+    (pet,) = survey_study(tmp_path / "along").series
+    assert (pet.suv.code, says in pet.suv.sentence) == ("SUV-025", True)
+    make.pet_series(tmp_path / "twice", STORED)
+    for path in make.pet_series(
+        tmp_path / "twice", STORED, common={keyword: value}, names="B{:04d}.dcm"
+    ):
+        make.bend(path, SOPInstanceUID=make.uid(path.name))
+    pets = survey_study(tmp_path / "twice").series
+    assert [pet.grid.shape for pet in pets] == [STORED.shape] * 2
+    assert all(pet.suv.possible for pet in pets)
+
+
 def test_what_ge_tells_of_the_activity_is_listed_and_not_used(tmp_path):
     paths = make.pet_series(
         tmp_path,
