@@ -99,6 +99,12 @@ def read_headers(
         return _frames(whole, file, settings)
 
 
+def _in_memory(found: Scan) -> Scan:
+    """A scan whose header is at hand: frames go back and forth in it."""
+    end = found.pixels.start if found.pixels is not None else len(found.data)
+    return replace(found, data=bytes(found.data[0:end]))
+
+
 def with_parts(headers: Iterable[Header]) -> list[Header]:
     """The headers, with a word on each frame whose object is not there in all its parts."""
     headers = list(headers)
@@ -127,12 +133,14 @@ def with_parts(headers: Iterable[Header]) -> list[Header]:
 def _frames(whole: Attributes, file: Found, settings: Settings) -> tuple[Header, ...]:
     """A header of each frame that is described; one where none is."""
     announced = whole.integer(0x00280008) or 0
-    described = _items(whole, _PER_FRAME)
+    near = replace(whole, scan=_in_memory(whole.scan))
+    described = _items(near, _PER_FRAME)
     count = max(announced, len(described))
     if count > settings["limits.frames_max"]:
         rows, columns = whole.integer(0x00280010), whole.integer(0x00280011)
         raise refusal(PIX_002, file=file.name, rows=rows, columns=columns, frames=count)
-    common = _common(whole, file, described, announced)
+    pixels = pixel_formats(whole, max(1, announced))
+    common = _common(near, file, described, announced, pixels)
     return tuple(
         _header(common, own, number) for number, own in enumerate(described or [None], start=1)
     )
@@ -166,13 +174,18 @@ class _Common:
         )
 
 
-def _common(whole: Attributes, file: Found, described: list[Scan], announced: int) -> _Common:
+def _common(
+    whole: Attributes,
+    file: Found,
+    described: list[Scan],
+    announced: int,
+    pixels: tuple[PixelFormat, ...],
+) -> _Common:
     shared = _items(whole, _SHARED)[:1]
     flat = tuple(_flat(item, whole.name) for item in shared)
     parked = tuple(p for item in shared for p in _in_item(item, whole.name, _CONVERTED_SHARED))
     layers = (*flat, *parked, whole.scan)
     alike = Attributes(layers[0], whole.name, (), layers[1:])
-    pixels = pixel_formats(whole, max(1, announced))
     return _Common(
         whole=whole,
         shared=flat,
