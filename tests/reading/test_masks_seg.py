@@ -420,3 +420,30 @@ def test_segments_of_a_real_file_that_partly_overlap_are_kept_apart(shared_data)
     masks = {name: read_mask(path, grid, label=name).voxels for name in colours}
     assert {name: int(mask.sum()) for name, mask in masks.items()} == colours
     assert sum(int((a & b).sum()) > 0 for a in masks.values() for b in masks.values()) > 5
+
+
+def test_a_mask_drawn_on_slices_of_which_one_is_missing_lands_on_the_filled_series(tmp_path):
+    paths = ct_series(tmp_path / "ct")
+    paths.pop(5).unlink()
+    drawn = np.delete(block(), 5, axis=0)
+    path = make.seg(tmp_path, {"liver": (drawn, LIVER)}, images=make.source_images(paths))
+    ct = open_study(tmp_path / "ct", overrides={"regrid": True}).ct
+    expected = block()
+    expected[5] = False
+    assert ct.grid.shape == SHAPE
+    assert np.array_equal(read_mask(path, ct.grid).voxels, expected)
+
+
+def test_a_mask_of_a_straightened_series_lands_and_one_of_its_tilted_slices_is_refused(tmp_path):
+    step_mm = 0.8  # rows of 2 mm: the slices of the file lie between those of the grid
+    places = np.array([[-20.0, -16.0 + step_mm * z, 3.0 * z] for z in range(12)])
+    paths = ct_series(tmp_path / "ct", positions=places)
+    ct = open_study(tmp_path / "ct", overrides={"regrid": True}).ct
+    voxels = block(shape=ct.grid.shape)
+    straight = make.nifti(tmp_path / "liver.nii", voxels, ct.grid)
+    assert np.array_equal(read_mask(straight, ct.grid).voxels, voxels)
+    images = make.source_images(paths)
+    tilted = make.seg(tmp_path, {"liver": (block(), LIVER)}, images=images)
+    error = refused(lambda: read_mask(tilted, ct.grid))
+    assert error.code.id == "MSK-001"
+    assert "off by 0.80 mm (0.40 voxels)" in error.what
