@@ -51,6 +51,18 @@ def with_masks_read(study: Study, anatomy: Anatomy) -> Study:
     return select_again(study, {study.ct.number: medians}, stay=True)
 
 
+def with_liver_drawn(study: Study, anatomy: Anatomy | None) -> Study:
+    """The study without a guess about the liver's ends (SEL-005), once somebody drew it.
+
+    Whether the mask reaches the first or last slice is then said by the flag ``liver_cut_fov``.
+    """
+    if study.ct is None or anatomy is None or not anatomy.has_liver:
+        return study
+    ct = replace(study.ct, flags=tuple(f for f in study.ct.flags if f.code != "SEL-005"))
+    series = tuple(ct if s is study.ct else s for s in study.series)
+    return replace(study, ct=ct, series=series)
+
+
 def _seen(ct: Volume, settings: Settings, progress: Progress) -> OrganMedians:
     from netimg.segmentation.locate import locate
 

@@ -14,7 +14,7 @@ from netimg.pipeline.facts import dated
 from netimg.pipeline.given import given_anatomy
 from netimg.pipeline.loaded import StudyResult, fields_of
 from netimg.pipeline.pairing import laid_over
-from netimg.pipeline.picture import looked_at
+from netimg.pipeline.picture import looked_at, with_liver_drawn
 from netimg.progress import Progress, silent
 from netimg.settings import Settings
 from netimg.study import Study
@@ -70,7 +70,7 @@ def analyse(
         study = open_study(study, settings=settings, progress=progress)
     study, held = look(study, settings=settings, clock=clock)
     anatomy, flags = find_anatomy(study, settings=settings, clock=clock)
-    study = laid_over(study, anatomy, register=register)
+    study = laid_over(with_liver_drawn(study, anatomy), anatomy, register=register)
     del held
     facts = dated(facts, study)
     return judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)

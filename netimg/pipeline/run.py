@@ -8,7 +8,7 @@ from netimg.pipeline.clock import Clock
 from netimg.pipeline.facts import dated, load_facts
 from netimg.pipeline.log import tell_chosen, tell_result
 from netimg.pipeline.pairing import laid_over
-from netimg.pipeline.picture import with_masks_read
+from netimg.pipeline.picture import with_liver_drawn, with_masks_read
 from netimg.pipeline.provenance import card_of, manifest_of, model_name, now, peak_memory_mb
 from netimg.pipeline.request import Outcome, Request
 from netimg.pipeline.required import check_found, check_read
@@ -55,7 +55,7 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
     anatomy, flags = find_anatomy(study, masks=request.masks, settings=settings, clock=clock)
     if anatomy is not None and request.masks.given:
         study = with_masks_read(study, anatomy)
-    study = laid_over(study, anatomy, register=request.register)
+    study = laid_over(with_liver_drawn(study, anatomy), anatomy, register=request.register)
     tell_chosen(study)
     check_found(request.require, study, anatomy, flags)
     done = judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from netimg.reading.person import same_identity
 from netimg.reading.problems import doubt
 from netimg.reading.tables import table
 
@@ -21,10 +22,8 @@ _LIES = ("shares the coordinate system", "another coordinate system")
 
 
 def same_person(a: PatientHeader, b: PatientHeader) -> bool:
-    """Whether two headers name one patient; empty identities are equal to nothing."""
-    if not a.id or not b.id:
-        return False
-    return (a.id.strip(), (a.issuer or "").strip()) == (b.id.strip(), (b.issuer or "").strip())
+    """Whether two headers name one patient; without a Patient ID nobody is equal to anybody."""
+    return bool(a.id and b.id) and same_identity(a, b)
 
 
 def pair(ct: Series, pets: Sequence[Series]) -> tuple[tuple[Series, ...], tuple[Flag, ...]]:

@@ -135,7 +135,8 @@ def from_order(series: Iterable[Series]) -> Mapping[int, PhaseEvidence]:
     """Weak evidence by series number, where a study holds several contrast scans in time.
 
     The first scan is more likely arterial, the next portal. Reconstructions of one scan (begun
-    within a few seconds of each other) share what they get. Nothing is concluded from one scan.
+    within a few seconds of each other) share what they get. Nothing is concluded from one scan,
+    nor about a scan whose words name its phase, nor of a phase that words give to another scan.
     """
     rows = table("phases")
     same = timedelta(seconds=float(rows["timing"]["same_scan_s"]))
@@ -153,8 +154,11 @@ def from_order(series: Iterable[Series]) -> Mapping[int, PhaseEvidence]:
     if len(scans) < 2:
         return {}
     found = {}
+    taken = {phase for scan in scans for one in scan for phase in _named(one)}
     for (name, says), scan in zip(rows["order"].items(), scans, strict=False):
-        for one in scan:
+        for one in () if name in taken else scan:
+            if _named(one):
+                continue
             found[one.number] = PhaseEvidence(
                 says=str(says),
                 phase=str(name),
@@ -162,6 +166,12 @@ def from_order(series: Iterable[Series]) -> Mapping[int, PhaseEvidence]:
                 source="order",
             )
     return found
+
+
+def _named(series: Series) -> set[str]:
+    """Phases that the words of a CT name."""
+    named = {phase.value for phase in _NAMED}
+    return {e.phase for e in series.phase_evidence if e.source == "words" and e.phase in named}
 
 
 def _has_contrast(series: Series) -> bool:
