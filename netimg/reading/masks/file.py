@@ -100,10 +100,8 @@ class File:
         for frame in a.items(0x30060010) or ():
             for study in frame.items(0x30060012) or ():
                 named |= {series.uid(0x0020000E) for series in study.items(0x30060014) or ()}
-        sources = sorted(uid for uid in named if uid)
-        if not sources or set(sources) & set(series_uids):
-            return []
-        return [doubt("MSK-012", file=a.name, uid=sources[0])]
+        sources = {uid for uid in named if uid}
+        return [doubt("MSK-012")] if sources and not sources & set(series_uids) else []
 
 
 @contextmanager
