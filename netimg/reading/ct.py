@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netimg.errors import IDX_011, IDX_012, PIX_005, PIX_006, PIX_013, SEL_017, InputError
+from netimg.errors import IDX_011, IDX_012, PIX_002, PIX_005, PIX_006, PIX_013, SEL_017, InputError
 from netimg.reading.candidate import kernel_class
 from netimg.reading.draft import plain_series, stacked
 from netimg.reading.pixel_checks import check_format
@@ -60,6 +60,9 @@ def read_ct(draft: Draft, settings: Settings, *, regrid: bool = False) -> Series
     )
     opener: Opener = read
     if found.resampling is not None:
+        size = math.prod(found.grid.shape) * 4
+        if size > settings["limits.series_bytes_max"]:
+            raise refusal(PIX_002, "series", series=draft.label, gigabytes=size / 1e9)
         opener = RegridOpener(read, found.resampling, found.grid, AIR_HU)
     series = plain_series(draft, found, opener)
     return replace(

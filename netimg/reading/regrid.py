@@ -154,6 +154,9 @@ def resampling(
     if fault.code not in (GEO_003, GEO_004, GEO_006) or slices.wanders:
         raise fault
     tilted, uneven = slices.tilt_deg is not None, fault.code is not GEO_006
+    most = table("geometry")["regrid"]["tilt_most_deg"]
+    if slices.tilt_deg is not None and slices.tilt_deg > most:
+        raise refusal(GEO_006, "beyond", series=slices.series, deg=slices.tilt_deg, most=most)
     step_mm, places, done = slices.step_mm, np.arange(len(slices.along), dtype=np.float64), []
     if tilted:
         done.append(f"straightened by {slices.tilt_deg:.1f} degrees")

@@ -126,7 +126,9 @@ def check_regular(slices: Slices) -> None:
         raise _uneven(slices)
     deg = slices.tilt_deg
     if deg is not None:
-        raise refusal(GEO_006, _for(slices), series=slices.series, deg=deg)
+        most = table("geometry")["regrid"]["tilt_most_deg"]
+        variant = "beyond" if deg > most and slices.kind == "CT" else _for(slices)
+        raise refusal(GEO_006, variant, series=slices.series, deg=deg, most=most)
     if slices.wanders:
         raise refusal(GEO_003, "drift", series=slices.series, drift_mm=slices.drift_mm)
 

@@ -9,6 +9,7 @@ import pytest
 from netimg.errors import InputError, NothingUsable
 from netimg.reading import open_study
 from netimg.reading.studies import survey_study
+from netimg.settings import Settings
 from tests.make.dicom import ct_series, pet_series
 
 ON_REQUEST = {"regrid": True}
@@ -240,6 +241,24 @@ def test_more_than_may_be_filled_is_refused_though_it_was_asked_for(tmp_path, he
     assert says in caught.value.what
     if code == "GEO-004":
         assert "more than --regrid fills in (at most 3, no two side by side)" in caught.value.what
+
+
+def test_more_tilt_than_a_gantry_has_is_refused_and_nothing_is_promised(tmp_path):
+    scan(tmp_path, 4.0 * np.arange(12), plane_hu, degrees=40.0)
+    for overrides in ({}, ON_REQUEST):
+        with pytest.raises(InputError) as caught:
+            open_study(tmp_path, ct="1", overrides=overrides)
+        assert caught.value.code.id == "GEO-006"
+        assert "tilted by 40.0 degrees" in caught.value.what
+        assert "more than --regrid straightens (35 degrees)" in caught.value.what
+
+
+def test_a_straightened_volume_beyond_the_budget_is_refused_before_it_is_made(tmp_path):
+    scan(tmp_path, 4.0 * np.arange(12), plane_hu, degrees=15.0)
+    settings = Settings.load(limits__series_bytes_max=12 * SIZE * SIZE * 4)
+    with pytest.raises(InputError) as caught:
+        open_study(tmp_path, ct="1", overrides=ON_REQUEST, settings=settings)
+    assert caught.value.code.id == "PIX-002"
 
 
 def test_three_single_missing_slices_are_filled_and_said(tmp_path):
