@@ -53,8 +53,8 @@ def declared_filling(
 
 def has_rubbish(raw: NDArray[Any], stored: NDArray[Any], bits: int) -> bool:
     """Whether bits above those of the picture hold something else than its sign."""
-    above = np.right_shift(raw, bits)
-    return bool(((above != 0) & (raw != stored)).any())
+    changed = raw != stored
+    return bool(changed.any()) and bool((changed & (np.right_shift(raw, bits) != 0)).any())
 
 
 def usual_filling(stored: NDArray[Any], scaled: NDArray[Any]) -> NDArray[np.bool_] | None:
