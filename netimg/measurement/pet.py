@@ -78,6 +78,7 @@ def _one(
             lesions += found
             flags += doubts
     totals = _totals(ground, anatomy, references, lesions)
+    flags += _below_zero(ground)
     return [*findings, *lesions, *totals, *_series(ground)], flags
 
 
@@ -136,6 +137,27 @@ def _pet(
         flags=ground.refused,
         note=note,
     )
+
+
+def _below_zero(ground: PetGround) -> list[Flag]:
+    """Voxels that no uptake explains: noise of the reconstruction, or a wrong scale."""
+    below = 0 if ground.suv is None else int((ground.suv < 0).sum())
+    if not below:
+        return []
+    voxels = "1 voxel" if below == 1 else f"{below} voxels"
+    return [
+        Flag(
+            code="SUV-021",
+            severity=Severity.MEDIUM,
+            sentence=f"{voxels} of the {ground.prefix.upper()} PET {_lie(below)} below zero.",
+            touches=("pet",),
+            value=float(below),
+        )
+    ]
+
+
+def _lie(n: int) -> str:
+    return "lies" if n == 1 else "lie"
 
 
 def _outside(ground: PetGround, lesion: str) -> Flag:

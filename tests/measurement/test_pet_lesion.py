@@ -347,3 +347,16 @@ def test_growing_takes_whatever_centre_lies_within_the_margin():
     gap = np.linalg.norm(make.points_of(PET) - make.points_of(PET)[25, 22, 25], axis=-1)
     assert np.array_equal(got, gap <= 10.0)
     assert not grown(np.zeros_like(mask), PET, 10.0).any()
+
+
+@pytest.mark.parametrize(
+    ("below", "says"), [(1, "1 voxel of the SSTR PET lies below zero."), (7, "7 voxels of")]
+)
+def test_voxels_below_zero_are_counted_and_said(found, below, says):
+    assert "SUV-021" not in {flag.code for flag in found.flags}
+    values = painted(PET, Quantity.SUV_BW).values.copy()
+    values[0, 0, :below] = -0.25
+    noisy = measured_of(Volume(values=values, grid=PET, quantity=Quantity.SUV_BW))
+    (flag,) = [flag for flag in noisy.flags if flag.code == "SUV-021"]
+    assert (flag.value, flag.sentence.startswith(says)) == (below, True)
+    assert of(noisy, "sstr_suv_max").value == of(found, "sstr_suv_max").value
