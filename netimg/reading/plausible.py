@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from netimg.flag import Flag
     from netimg.reading.pixel_format import PixelFormat
 
+_BIN_HU = 20.0
+
 AIR_HU = -1024.0
 """What filling outside the picture becomes in a CT."""
 
@@ -153,13 +155,12 @@ class Look:
         if low == high:
             raise refusal(PIX_012, series=series, value=f"all of them are {low:g}")
         sample = np.stack(self._sample)
-        air = _largest_below(sample, limits["below_hu"], least=limits["least_share"])
+        air = _air_hu(sample, limits)
         if air is not None:
-            median = float(np.median(air))
-            if median < limits["least_hu"]:
-                raise refusal(PIX_012, series=series, value=f"air is {median:g}")
-            if median > limits["most_hu"]:
-                return [self._doubt("PIX-012/thin", series, median)]
+            if air < limits["least_hu"]:
+                raise refusal(PIX_012, series=series, value=f"air is {air:g}")
+            if air > limits["most_hu"]:
+                return [self._doubt("PIX-012/thin", series, air)]
             return []
         return self._no_air(sample, limits, series)
 
@@ -192,20 +193,22 @@ def _edge(sample: NDArray[np.float32]) -> NDArray[np.float32]:
     return edge
 
 
-def _largest_below(
-    sample: NDArray[np.float32], hu: float, *, least: float
-) -> NDArray[np.float32] | None:
-    """Values of the largest connected region below a value; None where there is hardly any."""
-    from scipy import ndimage
+def _air_hu(sample: NDArray[np.float32], limits: dict[str, Any]) -> float | None:
+    """Where dark values crowd: the air around the patient. None where hardly any value is dark.
 
-    with np.errstate(invalid="ignore"):
-        dark = sample < hu
-    if np.count_nonzero(dark) < least * sample.size:
+    Lung is as dark as it is wide of range; air is one value with its noise.
+    """
+    dark = sample[sample < limits["below_hu"]]  # filling is NaN, and no part of it
+    if dark.size < limits["least_share"] * sample.size:
         return None
-    labels, count = ndimage.label(dark)
-    largest = int(np.argmax(np.bincount(labels.ravel(), minlength=count + 1)[1:])) + 1
-    region: NDArray[np.float32] = sample[labels == largest]
-    return region
+    dark = np.maximum(dark, limits["darkest_hu"])
+    width = limits["noise_hu"]
+    counts, edges = np.histogram(
+        dark, bins=np.arange(limits["darkest_hu"], limits["below_hu"] + _BIN_HU, _BIN_HU)
+    )
+    crowd = np.convolve(counts, np.ones(max(1, round(width / _BIN_HU))), mode="same")
+    middle = float(edges[int(np.argmax(crowd))]) + _BIN_HU / 2
+    return float(np.median(dark[np.abs(dark - middle) <= width / 2]))
 
 
 def _top(values: NDArray[np.float32], *, high: float, series: str) -> list[Flag]:
