@@ -1,12 +1,15 @@
 """The documents say what the code does: generated pages are current, links and codes exist."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import typer
 
 from netimg.cli.app import app
+from netimg.cli.mask_options import GivenMasks
+from netimg.cli.reading_options import Reading
 from netimg.errors import CODES, EXITS
 from netimg.reading.tables import table
 from tests.make import docs
@@ -36,7 +39,7 @@ def test_every_exit_status_of_a_code_is_explained():
 
 def test_every_number_of_reading_is_on_the_page_with_a_unit_or_a_meaning():
     page = docs.pages()["tolerances.md"]
-    for name in ("geometry", "choice", "suv"):
+    for name in ("geometry", "choice", "pixels", "suv"):
         for group, keys in table(name).items():
             for key, value in keys.items():
                 if not isinstance(value, dict):
@@ -59,6 +62,16 @@ def test_every_code_and_every_option_that_a_page_names_exists(page):
     options = {option for words in _commands() for option in words}
     for line in re.findall(r"netimg (?:run|batch|inspect|doctor)[^\n`]*", text):
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", line)) <= options, line
+
+
+def test_the_page_on_reading_names_every_option_that_decides_what_is_read():
+    text = (ROOT / "docs" / "reading.md").read_text("utf-8")
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+    ours = {
+        f"--{f.name.replace('_', '-')}" for group in (Reading, GivenMasks) for f in fields(group)
+    }
+    assert ours <= named
+    assert named <= {option for words in _commands() for option in words}
 
 
 def _commands():

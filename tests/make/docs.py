@@ -42,12 +42,14 @@ TABLES = {
     "configs/limits.toml": "Budgets for foreign files",
     "configs/reading/geometry.toml": "When slices make a volume",
     "configs/reading/choice.toml": "Which CT and which PETs are taken",
+    "configs/reading/pixels.toml": "What values must look like",
     "configs/reading/suv.toml": "From a PET header to SUV",
+    "configs/registration.toml": "Laying a PET over a CT",
 }
 INTRODUCTION = (
     "Each problem has one code, which never changes its meaning. `netimg inspect`, `run` and every "
-    "output use the same code and sentence; words in *italics* are filled in. A code that is met in "
-    "several ways has several sentences."
+    "output use the same code and sentence; words in *italics* are filled in. A code that is met "
+    "in several ways has several sentences."
 )
 CHOICES = (
     "This project's choices, unless a source is named. The budgets are settings "
