@@ -119,6 +119,18 @@ def test_totalsegmentator_labels_become_our_codes_and_what_is_left_out_is_said(t
     assert read_given_labels(path, GRID, "totalsegmentator-v2").flags == ()
 
 
+def test_a_label_map_beside_the_series_is_refused_and_what_reaches_over_it_is_said(tmp_path):
+    labels = block().astype(np.uint8)
+    path = nifti(tmp_path / "all.nii", labels)
+    given = read_given_labels(path, GRID.crop((4, 0, 0), (12, 32, 40)), "netimg")
+    (flag,) = given.flags
+    lost_ml = 144 * GRID.voxel_ml
+    assert (flag.code, flag.value) == ("MSK-001", pytest.approx(lost_ml))
+    error = refused(lambda: read_label_map(path, GRID.crop((8, 0, 0), (12, 32, 40)), "netimg"))
+    assert error.code.id == "MSK-001"
+    assert f"all its {labels.sum() * GRID.voxel_ml:.2f} mL are outside" in error.what
+
+
 def test_a_legend_of_ones_own_names_codes_or_structures(tmp_path):
     path = nifti(tmp_path / "all.nii", block().astype(np.uint8) * 4)
     legend = tmp_path / "mine.toml"

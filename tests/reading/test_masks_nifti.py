@@ -342,7 +342,8 @@ def test_placing_is_the_same_as_asking_each_voxel_where_it_lies(shift, flip, tur
             expected[tuple(at)] = values[index]
         else:
             outside[values[index]] += 1
-    assert np.array_equal(labels.on(small), expected)
+    assert np.array_equal(labels.on(small)[0], expected)
+    assert labels.on(small)[1] == outside[1:].sum()
     for structure in labels.structures(small):
         part = structure.draw()
         assert np.array_equal(part.on(small), expected == structure.number)

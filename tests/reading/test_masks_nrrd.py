@@ -70,7 +70,7 @@ def read_label_map_numbers(path, grid):
     """All numbers of a file on a grid."""
     from netimg.reading.masks.nrrd import read_nrrd
 
-    return read_nrrd(path, Settings.shipped()).on(grid)
+    return read_nrrd(path, Settings.shipped()).on(grid)[0]
 
 
 @pytest.mark.parametrize("compressed", [True, False])

@@ -157,7 +157,9 @@ def read_given_labels(
     with opened(path, settings) as file:
         flags = file.source_doubts(series_uids)
         if file.labels is not None and not file.labels.named:
-            labels, left_out = coded(file.labels.on(grid), legend)
+            stored, outside = file.labels.on(grid)
+            flags += _outside(outside, bool(stored.any()), path.name, grid)
+            labels, left_out = coded(stored, legend)
             unknown = {str(number): count for number, count in left_out.items()}
         else:
             read_legend(legend, 0)
@@ -211,13 +213,17 @@ def _left_out(unknown: dict[str, int], grid: Grid) -> Flag:
 def _about(parts: Sequence[Part], name: str, grid: Grid) -> Iterator[Flag]:
     """Doubts of parts; refuses a mask that lies wholly off the grid."""
     outside = sum(part.outside for part in parts)
-    if outside and not any(part.count for part in parts):
-        raise refusal(MSK_001, "outside", where=name, volume_ml=outside * grid.voxel_ml)
-    if outside:
-        volume_ml = outside * grid.voxel_ml
-        yield doubt("MSK-001/cut", volume_ml=volume_ml, measured=volume_ml)
+    yield from _outside(outside, any(part.count for part in parts), name, grid)
     for part in parts:
         yield from part.flags
+
+
+def _outside(outside: int, inside: bool, name: str, grid: Grid) -> list[Flag]:
+    """Doubt of voxels off the grid; refuses a mask of nothing else."""
+    volume_ml = outside * grid.voxel_ml
+    if outside and not inside:
+        raise refusal(MSK_001, "outside", where=name, volume_ml=volume_ml)
+    return [doubt("MSK-001/cut", volume_ml=volume_ml, measured=volume_ml)] if outside else []
 
 
 def _touching(flags: Sequence[Flag], touches: tuple[str, ...]) -> tuple[Flag, ...]:

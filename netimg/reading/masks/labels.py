@@ -87,10 +87,10 @@ class Labels:
             for one in named
         ]
 
-    def on(self, grid: Grid) -> LabelZYX:
-        """Numbers on a grid, uint16 ``[z, y, x]``, 0 where the file does not reach.
+    def on(self, grid: Grid) -> tuple[LabelZYX, int]:
+        """Numbers on a grid, uint16 ``[z, y, x]``, and how many voxels of them lie off it.
 
-        A number of a later layer stands over one of an earlier.
+        0 where the file does not reach; a number of a later layer stands over one of an earlier.
 
         Raises
         ------
@@ -99,12 +99,14 @@ class Labels:
         """
         where = self.placed(grid)
         whole: LabelZYX = np.zeros(grid.shape, dtype=np.uint16)
+        outside = 0
         for layer in self.layers:
             turned = where.turned(layer)
             here, there = overlap(where.start, turned.shape, grid.shape)
             part = turned[there]
             np.copyto(whole[here], part, where=part != 0)
-        return whole
+            outside += int(np.count_nonzero(layer)) - int(np.count_nonzero(part))
+        return whole, outside
 
 
 def own_grid(shape: tuple[int, int, int], affine_lps: NDArray[np.float64], file: str) -> Grid:

@@ -97,7 +97,7 @@ def _grids(a: File, b: File, settings: Settings) -> tuple[Grid, Grid]:
 def _read(file: File, grid: Grid, label: str | None) -> LabelMap:
     """All structures of a file, or one of them, by their numbers."""
     if file.labels is not None and label is None and not file.labels.named:
-        return LabelMap(labels=file.labels.on(grid), grid=grid)
+        return LabelMap(labels=file.labels.on(grid)[0], grid=grid)
     every = file.structures(grid)
     if label is not None:
         every = choose(every, want="", label=label, file=file.name)
