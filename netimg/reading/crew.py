@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import deque
 from contextlib import suppress
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _CHUNK = 100
 _FILES_PER_HELPER = 1500  # fewer are read before it has started
 _SERVE = "from netimg.reading.crew import serve; serve()"
+_AHEAD = 3
 _JOIN_S = 0.2
 
 
@@ -132,15 +134,20 @@ class _Helper(threading.Thread):
         self._connection, self._process, self._chunks = connection, process, chunks
 
     def run(self) -> None:
-        """Hand out chunks until there are no more."""
-        while chunk := self._chunks.take(archived=False):
-            outcomes: Sequence[Outcome] = ()
-            with suppress(OSError, EOFError):
-                self._connection.send(chunk)
+        """Hand out chunks until there are no more; some ahead, so that nobody waits."""
+        ahead: deque[list[Found]] = deque()
+        try:
+            while True:
+                while len(ahead) < _AHEAD and (chunk := self._chunks.take(archived=False)):
+                    ahead.append(chunk)
+                    self._connection.send(chunk)
+                if not ahead:
+                    return
                 outcomes = self._connection.recv()
-            self._chunks.finish(chunk, outcomes)
-            if not outcomes:
-                return
+                self._chunks.finish(ahead.popleft(), outcomes)
+        except (OSError, EOFError):
+            for chunk in ahead:
+                self._chunks.finish(chunk, ())
 
     def close(self) -> None:
         """End the process."""
