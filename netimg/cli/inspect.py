@@ -53,15 +53,20 @@ def inspect(
 
     parts = opt.check_require(require, ("pet", "suv"))
     settings = terminal.settings()
-    found = survey_study(
-        path,
-        study=reading.study,
-        ct=reading.ct,
-        pet=tuple(reading.pet or ()),
-        overrides=reading.overrides(),
-        settings=settings,
-    )
-    found = with_values(found)
+    overrides = reading.overrides()
+    with terminal.progress() as progress:
+        if terminal.is_live:  # elsewhere a line before every answer would only be noise
+            progress.stage("read")
+        found = survey_study(
+            path,
+            study=reading.study,
+            ct=reading.ct,
+            pet=tuple(reading.pet or ()),
+            overrides=overrides,
+            settings=settings,
+            progress=progress,
+        )
+        found = with_values(found)
     tree = inspect_tree(found, show_patient=show_patient, files=files)
     if terminal.json_wanted:
         terminal.document(tree)

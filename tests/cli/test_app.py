@@ -196,6 +196,31 @@ def test_inspect_takes_the_reading_options_and_says_what_they_change(
     assert call(["inspect", weightless, "--require", "liver"]) == 2
 
 
+def test_inspect_draws_a_bar_on_a_terminal_and_none_into_its_answer(tmp_path: Path) -> None:
+    import os
+    import pty
+
+    make.ct_series(tmp_path / "in")
+    ours, theirs = pty.openpty()
+    environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm"}
+    command = [sys.executable, "-m", "netimg", "inspect", str(tmp_path / "in")]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=theirs, env=environment, check=True, timeout=120
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 1 << 16):
+            shown += part
+    except OSError:  # Linux: the other end was closed
+        pass
+    os.close(ours)
+    assert b"read" in shown
+    assert b"\x1b" in shown
+    assert b"\x1b" not in done.stdout
+    assert b"12 files = 12 in series" in done.stdout
+
+
 def test_inspect_shows_what_an_suv_is_made_of_when_asked(
     weightless: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
