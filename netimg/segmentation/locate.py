@@ -7,6 +7,7 @@ already. Both give medians of each structure, 2 mm of its border left out.
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from netimg.anatomy import Anatomy
+    from netimg.arrays import MaskZYX
     from netimg.progress import Progress
     from netimg.settings import Settings
     from netimg.volume import Volume
@@ -163,16 +165,13 @@ def _medians(
 
 def _core_hu(ct: Volume, mask: Mask) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """HU at the voxels of a mask that are farther than `BORDER_MM` from its border."""
-    import edt
-
     nothing: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = np.zeros(0, dtype=np.float32)
     hits = [np.flatnonzero(mask.voxels.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
     if any(not len(hit) for hit in hits):
         return nothing
     box = tuple(slice(int(hit[0]), int(hit[-1]) + 1) for hit in hits)
-    inside = np.ascontiguousarray(mask.voxels[box])
-    deep = edt.edt(inside, anisotropy=mask.grid.spacing_mm, black_border=True, parallel=1)
-    points = np.argwhere(deep > BORDER_MM)[:: max(1, int((deep > BORDER_MM).sum()) // _MOST_POINTS)]
+    deep = _without_border(np.array(mask.voxels[box]), mask.grid.spacing_mm)
+    points = np.argwhere(deep)[:: max(1, int(np.count_nonzero(deep)) // _MOST_POINTS)]
     if not len(points):
         return nothing
     at = points + np.array([part.start for part in box])
@@ -180,3 +179,19 @@ def _core_hu(ct: Volume, mask: Mask) -> np.ndarray[tuple[int, ...], np.dtype[np.
     within = ((index >= 0) & (index < ct.grid.shape)).all(axis=1)
     z, y, x = index[within].T
     return np.asarray(ct.values[z, y, x], dtype=np.float32)
+
+
+def _without_border(inside: MaskZYX, spacing_mm: tuple[float, float, float]) -> MaskZYX:
+    """Voxels whose centre lies farther than `BORDER_MM` from the faces of the mask."""
+    import edt
+
+    away = edt.edt(inside, anisotropy=spacing_mm, black_border=True, parallel=1)
+    # `away` ends in the middle of the nearest voxel outside; its face is half a voxel nearer.
+    kept: MaskZYX = away - 0.5 * min(spacing_mm) > BORDER_MM
+    for axis, step_mm in enumerate(spacing_mm):
+        layers = math.floor(BORDER_MM / step_mm + 0.5)  # whose centre lies within the border
+        padded = np.pad(inside, [(layers, layers) if k == axis else (0, 0) for k in range(3)])
+        for shift in range(1, layers + 1):
+            for start in (layers - shift, layers + shift):
+                kept &= padded.take(range(start, start + inside.shape[axis]), axis=axis)
+    return kept
