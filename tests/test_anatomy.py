@@ -1,3 +1,5 @@
+import pickle  # noqa: TID251  # nouns must cross process borders
+
 import numpy as np
 import pytest
 
@@ -123,3 +125,36 @@ def test_what_a_person_gave_is_accepted_and_what_a_model_found_is_proposed(
     origins = {"lesions": Origin(kind=kind, name="x")}
     found = Anatomy.from_masks(None, _mask(SMALL, LARGE), origins=origins)
     assert [lesion.status.value for lesion in found.lesions] == [status] * 2
+
+
+def test_a_lesion_keeps_the_tracking_uid_of_its_label() -> None:
+    labels = np.zeros(GRID.shape, dtype=np.uint16)
+    labels[SMALL], labels[LARGE] = 5, 9
+    known = {5: "1.2.5", 9: "1.2.9"}
+    body = Anatomy.from_masks(LIVER, LabelMap(labels=labels, grid=GRID, tracking_uids=known))
+    assert [lesion.tracking_uid for lesion in body.lesions] == ["1.2.9", "1.2.5"]
+    twice = LabelMap(labels=labels, grid=GRID, tracking_uids={5: "1.2.5", 9: "1.2.5"})
+    uids = [lesion.tracking_uid for lesion in Anatomy.from_masks(LIVER, twice).lesions]
+    assert uids[1] == "1.2.5"
+    assert uids[0].startswith("2.25.")
+
+
+def test_a_tracking_uid_of_a_label_in_pieces_is_none_of_theirs() -> None:
+    labels = np.zeros(GRID.shape, dtype=np.uint16)
+    labels[SMALL] = labels[LARGE] = 1
+    one = LabelMap(labels=labels, grid=GRID, tracking_uids={1: "1.2.5"})
+    body = Anatomy.from_masks(LIVER, one)
+    assert len(body.lesions) == 2
+    assert all(lesion.tracking_uid.startswith("2.25.") for lesion in body.lesions)
+    labels[SMALL] = 0
+    one = LabelMap(labels=labels, grid=GRID, tracking_uids={1: "1.2.5"})
+    assert [x.tracking_uid for x in Anatomy.from_masks(LIVER, one).lesions] == ["1.2.5"]
+
+
+def test_a_label_map_crosses_process_borders_with_names_and_identities() -> None:
+    labels = np.zeros(GRID.shape, dtype=np.uint16)
+    labels[LARGE] = 3
+    whole = LabelMap(labels=labels, grid=GRID, names={3: "a"}, tracking_uids={3: "1.2.3"})
+    again = pickle.loads(pickle.dumps(whole))  # noqa: S301  # our own bytes
+    assert again.same_as(whole, tol_mm=0)
+    assert (dict(again.names), dict(again.tracking_uids)) == ({3: "a"}, {3: "1.2.3"})

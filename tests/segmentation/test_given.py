@@ -1,5 +1,7 @@
 """A person's masks as an Anatomy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -196,3 +198,16 @@ def test_lesions_given_twice_are_refused_with_the_volume():
         join_lesions([mask(LESION), mask(LESION)])
     assert caught.value.code.id == "MSK-006"
     assert f"{LESION.sum() * 0.02:.2f} mL" in caught.value.what
+
+
+def test_lesions_of_several_files_keep_their_tracking_uids():
+    pair = label_map(c3=box((4, 5), (6, 8), (6, 8)), c7=box((4, 5), (8, 10), (6, 8)))
+    pair = replace(pair, tracking_uids={3: "1.2.3", 7: "1.2.7"})
+    one = replace(label_map(c1=LESION), tracking_uids={1: "1.2.1"})
+    joined = join_lesions([mask(box((8, 10), (15, 18), (10, 15))), pair, one])
+    body = anatomy_from_masks(ON, liver=mask(LIVER), lesions=joined)
+    uids = {lesion.tracking_uid for lesion in body.lesions}
+    assert {"1.2.1", "1.2.3", "1.2.7"} <= uids
+    assert len(uids) == 4
+    owner = {lesion.tracking_uid: lesion.number for lesion in body.lesions}
+    assert np.array_equal(body.lesion(owner["1.2.1"]).voxels, LESION)
