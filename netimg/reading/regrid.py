@@ -8,7 +8,8 @@ from such a volume carry GEO-018. Limits: ``configs/reading/geometry.toml``.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import weakref
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,17 +93,17 @@ class Resampling:
 
     def _moved(
         self, plane: NDArray[np.float32], shift: tuple[float, float], outside: float
-    ) -> NDArray[Any]:
+    ) -> NDArray[np.float32]:
         """A slice on the rows and columns of the grid, linear between its pixels."""
         size = self.shape[1:]
         if shift == (0.0, 0.0) and plane.shape == size:
             return plane
-        moved: NDArray[Any] = np.full(size, outside, dtype=np.float64)
         whole = tuple(math.floor(s) for s in shift)
-        y, x = (s - w for s, w in zip(shift, whole, strict=True))
-        edged = np.pad(plane.astype(np.float64), 1, constant_values=outside)
-        rows = y * edged[:-1] + (1 - y) * edged[1:]
-        both = x * rows[:, :-1] + (1 - x) * rows[:, 1:]
+        y, x = (np.float32(s - w) for s, w in zip(shift, whole, strict=True))
+        edged = np.pad(plane, 1, constant_values=outside)
+        rows = edged[1:] if y == 0 else y * edged[:-1] + (1 - y) * edged[1:]
+        both = rows[:, 1:] if x == 0 else x * rows[:, :-1] + (1 - x) * rows[:, 1:]
+        moved = np.full(size, outside, dtype=np.float32)
         height, width = (
             min(n, most - start) for n, most, start in zip(both.shape, size, whole, strict=True)
         )
@@ -110,20 +111,37 @@ class Resampling:
         return moved
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class RegridOpener:
-    """Loads slices as they lie and lays them on the grid; picklable."""
+    """Loads slices as they lie and lays them on the grid; picklable.
+
+    Remembers its last volume only as long as others hold it.
+    """
 
     slices: Opener
     change: Resampling
     grid: Grid
     outside: float
+    _alive: Any = field(default=None, init=False, repr=False)
 
     def __call__(self) -> Volume:
         """Read, decode, rescale and resample; raises `netimg.errors.InputError`."""
-        read = self.slices()
-        values = self.change.apply(read.values, self.outside)
-        return Volume(values=values, grid=self.grid, quantity=read.quantity)
+        volume: Volume | None = self._alive() if self._alive is not None else None
+        if volume is None:
+            read = self.slices()
+            values = self.change.apply(read.values, self.outside)
+            volume = Volume(values=values, grid=self.grid, quantity=read.quantity)
+            self._alive = weakref.ref(volume)
+        return volume
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        """Everything but the volume."""
+        return self.slices, self.change, self.grid, self.outside
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        """Everything but the volume."""
+        self.slices, self.change, self.grid, self.outside = state
+        self._alive = None
 
 
 def resampling(

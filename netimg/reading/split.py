@@ -17,6 +17,7 @@ from netimg.reading.split_keys import (
     KEYS,
     LAST_KEYS,
     TIME_KEYS,
+    count_places,
     normal_of,
     repeats,
 )
@@ -142,14 +143,14 @@ def _sorted_out(parts: Sequence[Part]) -> Split:
     """Volumes apart from overviews and from what is too small beside a volume."""
     small = table("geometry")["size"]["min_slices"]
     plain = [p for p in parts if not p.is_overview]
-    large = [p for p in plain if len(p.headers) >= small]
+    large = [p for p in plain if count_places(p.headers) >= small]
     if not plain:
         return Split(_telling(parts))
     overviews = [p for p in parts if p.is_overview]
     if not large:
         return Split(_telling(plain), tuple(overviews))
     main = max(large, key=lambda p: len(p.headers))
-    rest = [p for p in plain if len(p.headers) < small]
+    rest = [p for p in plain if p not in large]
     turned = [p for p in rest if _is_turned(p, main)]
     scraps = [p for p in rest if p not in turned]
     return Split(_telling(large), (*overviews, *turned), tuple(scraps))

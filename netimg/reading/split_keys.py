@@ -246,6 +246,12 @@ def along_of(headers: Sequence[Header]) -> NDArray[np.float64] | None:
     return along
 
 
+def count_places(headers: Sequence[Header]) -> int:
+    """How many places slices show; their number where one does not say its place."""
+    along = along_of(headers)
+    return len(headers) if along is None else _distinct(along)
+
+
 def repeats(headers: Sequence[Header]) -> bool:
     """Whether a place is there more than once."""
     along = along_of(headers)

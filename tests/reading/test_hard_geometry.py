@@ -75,7 +75,11 @@ ANSWERS = {
         aside={"GEO-005": 6}, says=("same place (771.21 mm)", "I160, dup_other_pixels")
     ),
     "transfer_syntaxes_ct": Answer(
-        aside={"IDX-014": 13}, says=("carry the same identity but different content",)
+        aside={"IDX-013": 8, "GEO-010": 1, "GEO-005": 4},
+        says=(
+            "jpegls_lossless.dcm is an exact copy of big_endian.dcm",
+            "its 4 pictures all lie at one place (4.70 mm) and differ",
+        ),
     ),
     "seg_liver_on_ct": Answer(volumes=(("CT", 3, 1.0),), aside={"IDX-010": 1}),
     "seg_partial_overlap": Answer(aside={"IDX-010": 1}, says=("holds a segmentation",)),

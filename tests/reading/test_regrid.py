@@ -324,4 +324,6 @@ def test_an_opener_that_resamples_can_be_sent_to_another_process(tmp_path):
     scan(tmp_path, 3.0 * np.arange(12), plane_hu, degrees=12.0)
     ct = survey_study(tmp_path, overrides=ON_REQUEST).series[0]
     again = ForkingPickler.loads(ForkingPickler.dumps(ct.opener))()
-    assert np.array_equal(again.values, ct.load().values)
+    first = ct.load()
+    assert np.array_equal(again.values, first.values)
+    assert ct.load() is first

@@ -373,8 +373,8 @@ def test_two_slices_of_another_size_beside_a_volume_are_set_aside_and_said(tmp_p
     assert [s.grid.shape for s in study.series] == [(12, 32, 40)]
     assert [item.code for item in study.set_aside] == ["GEO-010"] * 2
     assert study.set_aside[0].sentence == (
-        'Series 1 "portal venous" came with 2 slices that stand apart (picture size 16x20), too '
-        "few for a volume of their own."
+        'Series 1 "portal venous" came with 2 slices of another kind (picture size 16x20): too few '
+        "for a volume."
     )
 
 
