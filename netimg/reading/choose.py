@@ -87,6 +87,10 @@ def not_there(series: Sequence[Series], token: str) -> Exception:
     return refusal(SEL_013, asked=token, present=present or "no series")
 
 
+_BY_NAME_ONLY = {"SEL-017": Severity.HIGH, "PIX-009": Severity.MEDIUM}
+"""A calculated picture; a picture of 8 bits."""
+
+
 def candidates(series: Sequence[Series]) -> list[Series]:
     """CTs that may be measured without being asked for by name."""
     rows = table("choice")["ct"]
@@ -96,8 +100,14 @@ def candidates(series: Sequence[Series]) -> list[Series]:
         if s.kind == "CT"
         and s.grid.shape[0] >= rows["min_slices"]
         and s.grid.spacing_mm[0] <= rows["max_spacing_mm"]
-        and not any(f.code == "SEL-017" and f.severity is Severity.HIGH for f in s.flags)
+        and not by_name_only(s)
     ]
+
+
+def by_name_only(ct: Series) -> list[str]:
+    """Codes for which a CT is measured only where it was asked for."""
+    found = ((f.code, f.severity) for f in ct.flags)
+    return [code for code, severity in found if _BY_NAME_ONLY.get(code) is severity]
 
 
 def choose_ct(series: Sequence[Series], *, asked: Series | None) -> Series | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from netimg.errors import CODES, IDX_018, SEL_018
+from netimg.reading.choose import by_name_only
 from netimg.reading.problems import refusal
 from netimg.reading.tables import table
 
@@ -55,8 +56,11 @@ def nothing_usable(study: Study, refused_cts: Sequence[str]) -> NetimgError:
     )
 
 
+_FAULTS = {"SEL-017": "is a calculated picture", "PIX-009": "has 8 bits only"}
+
+
 def too_coarse(series: Series) -> str:
-    """A CT that is only taken by name: too few slices, or too far apart."""
+    """A CT that is only taken by name: too few slices, too far apart, calculated, or of 8 bits."""
     rows = table("choice")["ct"]
     n, mm, number = series.grid.shape[0], series.grid.spacing_mm[0], series.number
     faults = []
@@ -66,6 +70,7 @@ def too_coarse(series: Series) -> str:
     if mm > rows["max_spacing_mm"]:
         most = rows["max_spacing_mm"]
         faults.append(f"has slices {mm:.1f} mm apart, and at most {most:.0f} mm are accepted")
+    faults += [_FAULTS[code] for code in by_name_only(series)]
     return f"series {number} {' and '.join(faults)} (take it with --ct {number})"
 
 

@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from netimg.errors import InputError
+from netimg.errors import InputError, NothingUsable
 from netimg.reading.studies import open_study, survey_study
 from netimg.volume import Quantity
 from tests.make.dicom import bend, body, ct_series, pet_series
@@ -186,14 +186,19 @@ def test_a_ct_of_32_bit_integers_is_read(tmp_path):
     assert np.array_equal(open_study(tmp_path).ct.load().values, values())
 
 
-def test_a_ct_of_8_bits_is_read_with_a_warning(tmp_path):
+def test_a_ct_of_8_bits_is_read_with_a_warning_and_only_when_asked_for(tmp_path):
     hu = np.where(values() > -500, np.round(values() / 10) * 10, -1000)
     common = {"RescaleSlope": "10", "RescaleIntercept": "-1000"}
     paths = ct_series(tmp_path, hu, common=common)
     _rewritten(paths, "u1", BitsAllocated=8, BitsStored=8, HighBit=7)
-    (ct,) = survey_study(tmp_path).series
+    study = survey_study(tmp_path)
+    (ct,) = study.series
     assert np.array_equal(ct.load().values, hu)
     assert "has 8 bits only" in {f.code: f.sentence for f in ct.flags}["PIX-009"]
+    assert study.ct is None
+    with pytest.raises(NothingUsable, match=r"Series 1 has 8 bits only \(take it with --ct 1\)"):
+        open_study(tmp_path)
+    assert open_study(tmp_path, ct="1").ct.number == 1
 
 
 @pytest.mark.parametrize(("name", "kind"), [("Float", "<f4"), ("DoubleFloat", "<f8")])
