@@ -63,7 +63,7 @@ def ratio(norm: str, body: Body, notes: Notes) -> float:
     masses = [_mass(norm, body.weight_kg, body.height_m, sex) for sex in sexes]
     mass = sum(masses) / len(masses)
     if mass <= 0:
-        raise refusal(SUV_036, norm=norm)
+        raise refusal(SUV_036, norm=norm, kg=body.weight_kg, height_m=body.height_m, mass_kg=mass)
     bmi = body.weight_kg / body.height_m**2
     turns = _TURNS_AT_BMI.get(norm)
     if turns and bmi > min(turns[0 if sex == "M" else 1] for sex in sexes):
