@@ -176,6 +176,19 @@ def test_a_region_of_another_coordinate_system_is_refused(tmp_path):
     assert error.code.id == "MSK-002"
 
 
+def test_a_region_without_a_frame_lies_in_that_of_its_file(tmp_path):
+    path = rtstruct(tmp_path / "rs.dcm", {"Liver": [square(4, (5, 5), (9, 9))]}, series="1.2.3")
+    dataset = pydicom.dcmread(path)
+    del dataset.StructureSetROISequence[0].ReferencedFrameOfReferenceUID
+    here = uid("study", "frame")
+    dataset.save_as(path)
+    assert int(read_mask(path, GRID, frame_of_reference_uid=here).voxels.sum()) == 16
+    dataset.ReferencedFrameOfReferenceSequence[0].FrameOfReferenceUID = "1.2.4"
+    dataset.save_as(path)
+    error = refused(lambda: read_mask(path, GRID, frame_of_reference_uid=here))
+    assert (error.code.id, "(1.2.4)" in error.what) == ("MSK-002", True)
+
+
 def test_a_region_that_names_a_series_that_is_not_here_is_doubted(tmp_path):
     path = rtstruct(tmp_path / "rs.dcm", {"Liver": [square(4, (5, 5), (9, 9))]}, series="1.2.3")
     assert read_given(path, GRID, series_uids={"1.2.3"}).flags == ()

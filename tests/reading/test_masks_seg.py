@@ -176,6 +176,32 @@ def test_a_label_map_of_sixteen_bits(tmp_path):
     assert np.array_equal(read_mask(path, GRID, want="lesion").voxels, OTHER)
 
 
+def test_a_binary_seg_of_whole_bytes(tmp_path):
+    path = two(tmp_path)
+    dataset = pydicom.dcmread(path)
+    dataset.PixelData = dataset.pixel_array.astype(np.uint8).tobytes()
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit = 7
+    dataset.save_as(path)
+    assert np.array_equal(read_mask(path, GRID).voxels, block())
+    assert np.array_equal(read_mask(path, GRID, want="lesion").voxels, OTHER)
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
+@pytest.mark.parametrize("vr", ["OB", "OW"])
+def test_a_seg_in_big_endian_order(tmp_path, kind, vr):
+    dataset = pydicom.dcmread(two(tmp_path, kind=kind))
+    data = np.frombuffer(dataset.PixelData, np.uint16)
+    dataset.PixelData = (data.byteswap() if vr == "OW" else data).tobytes()
+    dataset["PixelData"].VR = vr
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.2"
+    path = tmp_path / "big.dcm"
+    dataset.walk(lambda *_: None)  # values that are not yet read would be written as they lie
+    pydicom.dcmwrite(path, dataset, implicit_vr=False, little_endian=False, force_encoding=True)
+    assert np.array_equal(read_mask(path, GRID).voxels, block())
+    assert np.array_equal(read_mask(path, GRID, want="lesion").voxels, OTHER)
+
+
 @pytest.mark.parametrize("options", [(), ("--segmentationType", "labelmap"),
                                      ("--compress", "deflate")], ids=" ".join)  # fmt: skip
 def test_a_seg_that_dcmqi_wrote(tmp_path, options):

@@ -82,14 +82,21 @@ class File:
         MaskError
             MSK-002 for one that was drawn in another coordinate system; what drawing may raise.
         """
-        own = None
-        if self.attributes is not None and not self.has_contours:
-            own = self.attributes.uid(0x00200052)
+        own = self._frame_uid()
         for structure in taken:
             named = structure.frame_uid or own
             if frame_uid is not None and named and named != frame_uid:
                 raise refusal(MSK_002, where=self.name, uid=named)
         return [structure.draw() for structure in taken]
+
+    def _frame_uid(self) -> str | None:
+        """Frame of reference of the file, where it names one alone."""
+        if self.attributes is None:
+            return None
+        if not self.has_contours:
+            return self.attributes.uid(0x00200052)
+        frames = self.attributes.items(0x30060010) or ()
+        return frames[0].uid(0x00200052) if len(frames) == 1 else None
 
     def source_doubts(self, series_uids: Collection[str] | None) -> list[Flag]:
         """Doubt of a mask that was drawn on series that are not among those."""
