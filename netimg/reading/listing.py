@@ -49,7 +49,7 @@ def find_studies(
     Raises
     ------
     InputError
-        IDX-001, IDX-002, IDX-009.
+        IDX-001, IDX-002, IDX-008, IDX-009, IDX-017.
     """
     root = Path(path)
     found = index(root, settings or Settings.shipped(), progress=progress)

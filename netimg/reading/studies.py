@@ -22,6 +22,7 @@ from netimg.reading.ct import read_ct
 from netimg.reading.draft import Draft, drafts, volumes_of
 from netimg.reading.index import Index, index, is_image, kind_of
 from netimg.reading.listing import FoundStudy, find_studies, listed, pick
+from netimg.reading.memory import check_memory
 from netimg.reading.nothing import nothing_usable, too_coarse
 from netimg.reading.overrides import check_overrides
 from netimg.reading.pair import same_person
@@ -74,8 +75,8 @@ def open_study(
     Raises
     ------
     InputError
-        IDX-001, IDX-002, IDX-009, IDX-020, SEL-011, or the reason why a series that was asked for
-        cannot be used.
+        IDX-001, IDX-002, IDX-008, IDX-009, IDX-017, IDX-020, PIX-002, SEL-011, or the reason why a
+        series that was asked for cannot be used.
     UsageError
         USE-001 an override that cannot be meant, USE-003 several studies, USE-005 no such study or
         patient, SEL-013 no such series.
@@ -88,6 +89,7 @@ def open_study(
     found = reading.study(ct=ct, pet=pet)
     if found.ct is None and not found.pets:
         raise nothing_usable(found, reading.refused_cts)
+    check_memory(found, reading.settings)
     return found
 
 
