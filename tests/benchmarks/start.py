@@ -1,4 +1,4 @@
-"""CPU seconds of ``import netimg`` and of ``netimg --help`` (budgets 0.03 and 0.35 s)."""
+"""CPU seconds of ``import netimg``, ``netimg --help`` and ``netimg doctor``, beside their budgets."""
 
 import resource
 import subprocess
@@ -24,3 +24,4 @@ def main() -> None:
     empty_s = cpu_s("-c", "")
     print(f"import netimg   {cpu_s('-c', 'import netimg') - empty_s:.3f} s CPU (budget 0.03)")
     print(f"netimg --help   {cpu_s('-m', 'netimg', '--help'):.3f} s CPU (budget 0.35)")
+    print(f"netimg doctor   {cpu_s('-m', 'netimg', 'doctor'):.3f} s CPU (budget 5)")

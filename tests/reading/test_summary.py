@@ -1,6 +1,7 @@
 """What `inspect` says: geometry, phase, tracer, choice, SUV, every file; in words that hold."""
 
 import json
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -193,3 +194,18 @@ def test_the_sums_of_the_studies_of_a_disc_are_its_files(shared_data):
 def test_the_sum_of_a_reference_object_is_what_its_archive_holds(shared_data, name):
     tree = tree_of(shared_data / "pet_dro" / f"{name}.zip")
     assert tree["files"] == {"found": 22, "in_series": 20, "set_aside": 2}
+
+
+@pytest.mark.real_data
+def test_the_sum_of_a_folder_with_an_archive_counts_its_members(shared_data):
+    tree = tree_of(shared_data / "pet_ct" / "LU177_SPECT")
+    assert tree["files"] == {"found": 201, "in_series": 199, "set_aside": 2}
+    assert tree["used"] == []
+    assert "measured only with --pet 1" in tree["series"][0]["not_used"]
+
+
+def test_the_sum_of_the_bundled_phantom_is_what_lies_in_it():
+    folder = Path(__file__).resolve().parents[2] / "sample_data" / "net-phantom"
+    tree = tree_of(folder)
+    assert tree["files"]["found"] == on_disk(folder)
+    assert [use["role"] for use in tree["used"]] == ["primary_ct", "pet_sstr", "pet_fdg"]
