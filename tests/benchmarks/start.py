@@ -1,4 +1,4 @@
-"""CPU seconds of ``import netimg``, ``netimg --help`` and ``netimg doctor``, beside their budgets."""
+"""CPU seconds of ``import netimg``, ``netimg --help``, ``netimg doctor``, beside their budgets."""
 
 import resource
 import subprocess
