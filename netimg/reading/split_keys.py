@@ -228,10 +228,11 @@ def _overlap(a: Sequence[Header], b: Sequence[Header], *, mixed: bool) -> bool:
     first, second = sorted(((along_of(a)), (along_of(b))), key=lambda p: 0 if p is None else p.size)
     if first is None or second is None:
         return False
-    small, large = np.unique(first), np.unique(second)
+    small, large = (np.unique(np.round(places, 3)) for places in (first, second))
     near = same_place_mm(large)
-    if mixed and large.size > 1:
-        near = max(near, limits["between"] * float(np.median(np.diff(large))))
+    if mixed and small.size >= table("geometry")["size"]["min_slices"]:
+        usual = min(float(np.median(np.diff(places))) for places in (small, large))
+        near = max(near, limits["between"] * usual)
     right = np.clip(np.searchsorted(large, small), 1, max(large.size - 1, 1))
     gaps = np.abs(large[np.clip([right - 1, right], 0, large.size - 1)] - small)
     return float((gaps.min(axis=0) <= near).mean()) > float(limits["overlap"])

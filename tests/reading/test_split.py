@@ -237,6 +237,11 @@ def test_two_phases_of_two_steps_each_are_two_volumes(tmp_path):
     )
 
 
+def test_steps_that_were_not_taken_from_one_end_to_the_other_stay_together(tmp_path):
+    found = sizes(steps(tmp_path, (0, 1), (20, 24), (8, 9), (12, 20), (1, 8), (9, 12)))
+    assert found == ([24], [""])
+
+
 def test_a_short_phase_is_never_completed_with_a_step_of_the_next(tmp_path):
     # Arterial upper abdomen, portal venous whole abdomen, delayed pelvis.
     found, _ = sizes(steps(tmp_path, (20, 30), (0, 30), (0, 20)))
@@ -402,6 +407,43 @@ def test_the_order_of_files_never_changes_the_parts(seed, tmp_path_factory):
         return [(p.text, sorted(h.sop_instance for h in p.headers)) for p in found.volumes]
 
     assert shape(turned) == shape(straight)
+
+
+@settings(max_examples=60)
+@given(
+    phases=st.integers(1, 3),
+    beds=st.integers(1, 3),
+    n=st.integers(3, 9),
+    gap_mm=st.sampled_from([0.7, 3.0, 5.0]),
+    aside=st.sampled_from([0.0, 0.1, 0.5]),
+    key=st.sampled_from(["acquisition_number", "temporal_position", "cardiac_phase_pct"]),
+    seed=st.integers(0, 1 << 30),
+)
+def test_any_mixture_of_phases_and_steps_gives_back_its_phases(
+    tmp_path_factory, *, phases, beds, n, gap_mm, aside, key, seed
+):
+    folder = tmp_path_factory.getbasetemp() / "mixture"
+    paths = sorted(folder.glob("*.dcm")) or ct_series(folder, small(1))
+    (base,) = headers_of(paths)
+    headers = []
+    for phase in range(phases):
+        for place in range(beds * n):
+            step = place // n if key == "acquisition_number" else 0
+            number = phase * beds + step if key == "acquisition_number" else 10 * (phase + 1)
+            z = gap_mm * (place + aside * phase)
+            headers.append(
+                replace(
+                    base,
+                    position=(-20.0, -16.0, z),
+                    sop_instance=f"{phase}.{place}",
+                    instance_number=phase,
+                    **{key: number},
+                )
+            )
+    order = np.random.default_rng(seed).permutation(len(headers))
+    found = split([headers[i] for i in order]).volumes
+    assert sorted(len(p.headers) for p in found) == [beds * n] * phases
+    assert all(len({h.instance_number for h in p.headers}) == 1 for p in found)
 
 
 NUMBER = st.one_of(st.none(), st.sampled_from([0.0, -1.0, 1.0, 2.0, 2.00001, 1e300]), st.floats())
