@@ -51,8 +51,8 @@ def truth() -> _Truth:
     return _Truth()
 
 
-def _run(out: Path, *words: object) -> dict[str, Any]:
-    line = ["run", PHANTOM / "CT", "-o", out, "--outputs", "csv,seg", "-q", *words]
+def _run(out: Path, *words: object, outputs: str = "csv") -> dict[str, Any]:
+    line = ["run", PHANTOM / "CT", "-o", out, "--outputs", outputs, "-q", *words]
     assert call([str(word) for word in line]) == 0
     document: dict[str, Any] = json.loads((out / "results.json").read_text("utf-8"))
     return document
@@ -70,7 +70,7 @@ def nifti_out(truth: _Truth, tmp_path_factory: pytest.TempPathFactory) -> Path:
     make.nifti(folder / "lesions.nii.gz", truth.lesions, truth.grid, turn=(0, 1, 2))
     make.nifti(folder / "segments.nii.gz", truth.segments, truth.grid)
     words = [f"--{part}-mask={folder}/{file}.nii.gz" for part, file in _FILES]
-    _run(folder / "out", *words)
+    _run(folder / "out", *words, outputs="csv,seg")
     return folder / "out"
 
 

@@ -1,5 +1,6 @@
 """DICOM segmentations land by position: binary, fractions, label maps, plain and packed."""
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +13,12 @@ import pytest
 from netimg.errors import InputError, MaskError
 from netimg.geometry import Grid
 from netimg.reading import open_study
-from netimg.reading.masks import read_given, read_mask
+from netimg.reading.masks import read_given, read_mask, read_mask_file
 from netimg.settings import Settings
 from tests.make import masks as make
 from tests.make.codecs import ENCODERS
 from tests.make.dicom import bend, ct_series
-from tests.make.masks import GRID, SHAPE, block
+from tests.make.masks import GRID, SHAPE, TURNS, block
 
 LIVER, MASS = "10200004", "4147007"
 OTHER = block((8, 1, 1), (10, 4, 5))
@@ -73,6 +74,35 @@ def test_the_order_of_frames_means_nothing(tmp_path, order):
     path = make.seg(tmp_path, {"liver": (block(), LIVER)})
     reframed(path, order)
     assert np.array_equal(read_mask(path, GRID).voxels, block())
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("flips", [(), (0,), (1,), (0, 2)])
+def test_frames_may_cut_the_series_in_any_direction(tmp_path, turn, flips):
+    voxels = block()
+    voxels[0, 1, 2] = voxels[11, 31, 0] = True
+    array, affine = make.turned(voxels, GRID, turn, flips)
+    dataset = pydicom.dcmread(make.seg(tmp_path, {"liver": (block(), LIVER)}))
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    (shared,) = dataset.SharedFunctionalGroupsSequence
+    shared.PixelMeasuresSequence[0].PixelSpacing = [f"{v:g}" for v in spacing[1:]]
+    sides = (affine[:3, :3] / spacing)[:, [2, 1]].T.ravel()
+    shared.PlaneOrientationSequence[0].ImageOrientationPatient = [f"{v:g}" for v in sides]
+    frames = []
+    for level in range(len(array)):
+        frame = copy.deepcopy(dataset.PerFrameFunctionalGroupsSequence[0])
+        place = affine[:3, 3] + level * affine[:3, 0]
+        frame.PlanePositionSequence[0].ImagePositionPatient = [f"{v:g}" for v in place]
+        frames.append(frame)
+    dataset.PerFrameFunctionalGroupsSequence = frames
+    dataset.NumberOfFrames, dataset.Rows, dataset.Columns = array.shape
+    bits = np.packbits(array.ravel(), bitorder="little")
+    dataset.PixelData = bits.tobytes() + b"\0" * (len(bits) % 2)
+    dataset.save_as(tmp_path / "turned.dcm")
+    assert np.array_equal(read_mask(tmp_path / "turned.dcm", GRID).voxels, voxels)
+    own = read_mask_file(tmp_path / "turned.dcm")
+    assert own.grid.same_as(GRID, tol_mm=1e-6)
+    assert np.array_equal(own.labels > 0, voxels)
 
 
 def test_frames_that_are_not_there_are_empty(tmp_path):
