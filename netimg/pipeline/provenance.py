@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netimg.pipeline.request import Masks, Request
     from netimg.segmentation.cards import Card
     from netimg.settings import Settings
-    from netimg.study import Series, Study
+    from netimg.study import Instance, Series, Study
 
 _HOW_FAST = ("resources.", "batch.")
 """Settings that leave no trace in a result: the same study, the same bytes, on any machine."""
@@ -42,7 +42,7 @@ def manifest_of(
         )
         weights = tuple(stage.sha256 for stage in card.stages)
     used = [*_may_be_used(study), *study.pets]
-    instances = sorted((i.sop_instance_uid, i.size_bytes) for s in used for i in s.instances)
+    instances = sorted(_identity(i) for s in used for i in s.instances)
     config = {
         "version": __version__,
         "settings": settings.hash,
@@ -83,6 +83,12 @@ def _may_be_used(study: Study) -> list[Series]:
         return []
     others = candidates(study.series) if phase_is_open(study.ct) else []
     return [study.ct, *(s for s in others if s.number != study.ct.number)]
+
+
+def _identity(picture: Instance) -> tuple[str | int, ...]:
+    """What tells a picture that was used from every other: its file, and its frame there."""
+    frame = () if picture.frame_number is None else (picture.frame_number,)
+    return (picture.sop_instance_uid, picture.size_bytes, *frame)
 
 
 def card_of(settings: Settings) -> Card:

@@ -155,6 +155,7 @@ def _check_bits(pixels: PixelFormat, series: str) -> None:
 
 
 def _syntax_name(uid: str) -> str:
+    from pydicom.config import IGNORE
     from pydicom.uid import UID
 
-    return UID(uid).name
+    return UID(uid, validation_mode=IGNORE).name

@@ -472,3 +472,24 @@ def test_reading_a_file_that_lost_its_tail_after_the_index_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(InputError, match=r"IDX-003.*changed while being read"):
         ct.load()
+
+
+# Second opinions
+
+
+def test_highdicom_sees_the_same_values_at_the_same_places(tmp_path):
+    import highdicom as hd
+
+    order = RANDOM.permutation(12).tolist()
+    orientation = (0.0, 1.0, 0.0, 0.6, 0.0, -0.8)
+    path = enhanced_ct(tmp_path, HU, order=order, orientation=orientation)
+    ct = open_study(tmp_path).ct
+    theirs = hd.imread(path).get_volume(apply_modality_transform=True)
+    theirs = theirs.match_geometry(hd.VolumeGeometry(ct.grid.affine_lps, ct.grid.shape, "PATIENT"))
+    assert np.array_equal(theirs.array, ct.load().values)
+
+
+def test_pydicom_sees_the_same_frames(tmp_path):
+    path = enhanced_ct(tmp_path, HU)
+    theirs = pydicom.dcmread(path).pixel_array
+    assert np.array_equal(theirs.astype(int) - 1024, open_study(tmp_path).ct.load().values)
