@@ -26,7 +26,7 @@ from netimg.study import Phase
 
 if TYPE_CHECKING:
     from netimg.result import StudyResult
-    from netimg.study import Patient, Series
+    from netimg.study import Patient, Series, SuvRecord
 
 View = dict[str, Any]
 """What a template sees: text, lists of text, nothing computed."""
@@ -120,6 +120,16 @@ def _ct(ct: Series) -> list[str]:
     ]
 
 
+def _norm(suv: SuvRecord) -> str:
+    """What SUV is normalised by: body weight in every number, and the factor to another norm."""
+    phrases, norms = words()["used"], words()["norms"]
+    ratio = suv.norm_ratios.get(suv.norm)
+    if suv.norm == "bw" or ratio is None:
+        return str(phrases["suv"].format(norm=norms["bw"]))
+    other = norms.get(suv.norm, suv.norm)
+    return str(phrases["suv_other"].format(norm=norms["bw"], ratio=f"{ratio:.3f}", other=other))
+
+
 def _pet(pet: Series) -> list[str]:
     phrases = words()["used"]
     lines = [tracer_name(pet.tracer, pet.nuclide)]
@@ -129,8 +139,7 @@ def _pet(pet: Series) -> list[str]:
         about.append(phrases["pet_uptake"].format(minutes=f"{suv.uptake_s / 60:.0f}"))
     lines.append(", ".join(about))
     if suv is not None and suv.possible:
-        norm = words()["norms"].get(suv.norm, suv.norm)
-        lines.append(phrases["suv"].format(norm=norm))
+        lines.append(_norm(suv))
         if suv.typed:
             lines.append(phrases["typed"].format(names=", ".join(sorted(suv.typed))))
     else:

@@ -62,7 +62,7 @@ def _pet_line(series: Series) -> str:
             f"PET  series {series.number}  {tracer}, {words()['used']['no_suv']}  {reason}".rstrip()
         )
     uptake = "" if suv.uptake_s is None else f", {suv.uptake_s / 60:.0f} min after injection"
-    return f"PET  series {series.number}  {tracer}, SUV{suv.norm}{uptake}"
+    return f"PET  series {series.number}  {tracer}, SUVbw{uptake}"
 
 
 def _liver_line(result: StudyResult) -> str:

@@ -4,8 +4,10 @@ import pytest
 
 from netimg.finding import Finding, Findings, Scope
 from netimg.flag import Flag, Severity
+from netimg.reporting.html import first_screen
 from netimg.reporting.html.first_screen import fact_leaves, missing, numbers, person_name
 from netimg.reporting.html.marks import Marks
+from netimg.study import SuvRecord
 from tests.make import result as make
 
 
@@ -92,3 +94,18 @@ def test_facts_that_no_row_waits_for_are_not_among_what_decides():
     waiting = (("labs.ldh", 2), ("clinical.height_cm", 0))
     judged = replace(result, assessment=replace(result.assessment, missing=waiting))
     assert [entry["fact"] for entry in missing(judged)] == ["LDH"]
+
+
+@pytest.mark.parametrize(
+    ("norm", "says"),
+    [
+        ("bw", "SUV by body weight"),
+        (
+            "lbm-janma",
+            "SUV by body weight; times 0.798 it is SUV by lean body mass (Janmahasatian)",
+        ),
+    ],
+)
+def test_every_suv_is_by_body_weight_and_the_factor_to_another_norm_is_told(norm, says):
+    ratios = {"bw": 1.0, "lbm-janma": 0.7976}
+    assert first_screen._norm(SuvRecord(possible=True, norm=norm, norm_ratios=ratios)) == says
