@@ -67,7 +67,11 @@ def listed(found: Index, root: Path) -> tuple[FoundStudy, ...]:
         return str(heads[uid].date or ""), str(heads[uid].time or ""), uid
 
     folders = {uid: _folder(own, root) for uid, own in groups.items()}
-    labels = _labels(folders, root)
+    disc = root.resolve().parent
+    if root.is_file() and any(_on_disc(header, root) for header in found.images):
+        labels = _labels({uid: _folder(own, disc) for uid, own in groups.items()}, disc)
+    else:
+        labels = _labels(folders, root)
     result = []
     for number, uid in enumerate(sorted(groups, key=place), start=1):
         own = groups[uid]
@@ -114,6 +118,11 @@ def _labels(folders: Mapping[str, Path], root: Path) -> dict[str, str]:
             short if first[short] == 1 else long if whole[long] == 1 else f"{long}-{uid[-8:]}"
         )
     return labels
+
+
+def _on_disc(header: Header, root: Path) -> bool:
+    """Whether a file was listed by the index of a disc that was given, rather than given itself."""
+    return header.file.member is None and header.file.path != root.resolve()
 
 
 def _folder(own: Sequence[Header], root: Path) -> Path:

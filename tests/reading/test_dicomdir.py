@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from netimg.errors import InputError
 from netimg.reading.dicomdir import MEDIA
 from netimg.reading.index import index
+from netimg.reading.listing import find_studies
 from netimg.reading.studies import open_study
 from netimg.settings import Settings
 from tests.make.dicom import ct_series
@@ -72,6 +73,19 @@ def test_an_index_given_itself_is_a_list(tmp_path):
     assert found.count == 13
     assert found.flags == ()
     assert open_study(tmp_path / "DICOMDIR").ct.grid.shape[0] == 12
+
+
+def test_studies_of_a_disc_are_named_by_their_folders(tmp_path):
+    listed = []
+    for name in ("ANNA", "BERT"):
+        paths = ct_series(tmp_path / name / "CT", study=name, patient=name, names="IM{:06d}")
+        listed += [path.relative_to(tmp_path).as_posix().replace("/", "\\") for path in paths]
+    write_index(tmp_path / "DICOMDIR", listed)
+    studies = find_studies(tmp_path / "DICOMDIR")
+    assert {one.label for one in studies} == {"ANNA", "BERT"}
+    assert {one.folder for one in studies} == {""}
+    for one in studies:
+        assert open_study(tmp_path / "DICOMDIR", study=one.label).patient.id == one.label
 
 
 def test_a_folder_is_walked_and_its_index_compared(tmp_path):
