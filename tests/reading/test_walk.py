@@ -1,5 +1,6 @@
 """Every file is found once, nothing outside is opened, archives are counted while unpacked."""
 
+import ast
 import os
 import socket
 import stat
@@ -7,10 +8,12 @@ import struct
 import time
 import tracemalloc
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from netimg.errors import InputError
+from netimg.reading import walk as walk_module
 from netimg.reading.filebytes import FileBytes
 from netimg.reading.index import index
 from netimg.reading.walk import Archives, Found, content, count, found_file, open_found, walk
@@ -555,3 +558,26 @@ def test_a_damaged_member_is_set_aside_and_the_others_are_read(tmp_path):
     ((code, sentence),) = [(a.code, a.sentence) for a in found.set_aside]
     assert code == "IDX-003"
     assert "CRC" in sentence
+
+
+READERS = {
+    "archive.py": "members of an archive that is open",
+    "facts_file.py": "a file that was typed",
+    "memory.py": "a file of the system",
+    "walk.py": "files that were found",
+}
+
+
+def test_only_the_walk_opens_files_of_an_input():
+    """No other module of reading may open what a file, a zip or an index names."""
+    opens = {"open", "read_bytes", "read_text", "fromfile", "memmap"}
+    folder = Path(walk_module.__file__).parent
+    found = set()
+    for path in (*folder.glob("*.py"), *folder.glob("decode/*.py"), *folder.glob("suv/*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                if name in opens:
+                    found.add((path.name, name))
+    assert {file for file, name in found if name != "fromfile"} == set(READERS)
+    assert {file for file, name in found if name == "fromfile"} <= {"pixels.py"}
