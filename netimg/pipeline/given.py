@@ -67,8 +67,11 @@ def _anatomy_on(series: Series, masks: Masks, study: Study, settings: Settings) 
     def labels(part: str, source: MaskFile | None, legend: str) -> LabelMap | None:
         if source is None:
             return None
-        beside = ("lesion",) if masks.lesions or part == "segments" else ()
-        given = read_given_labels(source.path, grid, legend, beside=beside, **place)
+        segments = part == "segments"
+        beside = ("lesion",) if masks.lesions or segments else ()
+        given = read_given_labels(
+            source.path, grid, legend, beside=beside, segments=segments, **place
+        )
         found = taken(part, source, given)
         return found if isinstance(found, LabelMap) else None
 

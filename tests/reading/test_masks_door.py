@@ -167,3 +167,19 @@ def test_segments_of_a_seg_are_coded_by_name_or_code_and_the_rest_is_said(tmp_pa
     path = seg(tmp_path, {"a": (left, "85756007"), "b": (right, "85756007")})
     error = refused(lambda: read_label_map(path, GRID, "netimg"))
     assert (error.code.id, "present: 1 a, 2 b" in error.what) == ("MSK-003", True)
+
+
+def test_a_mask_of_segments_without_any_is_refused_with_what_is_there(tmp_path):
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[3:5], labels[5:7] = 1, 2  # numbered I and II, not 11 and 12
+    path = nifti(tmp_path / "segments.nii", labels)
+    error = refused(lambda: read_given_labels(path, GRID, "netimg", segments=True))
+    assert error.code.id == "MSK-003"
+    assert error.what == "There is no Couinaud segment in the mask file; present: 1, 2."
+    assert "11 to 18 for I to VIII" in error.todo
+    path = nifti(tmp_path / "segments.nii", labels + np.uint8(10) * (labels > 0))
+    given = read_given_labels(path, GRID, "netimg", segments=True)
+    assert given.mask.present() == (11, 12)
+    path = seg(tmp_path, {"Liver": (block(), LIVER), "Tumour": (block(), "4147007")})
+    error = refused(lambda: read_given_labels(path, GRID, "netimg", segments=True))
+    assert "present: 1 Liver, 2 Tumour" in error.what

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netimg.anatomy import LABEL_NAMES
-from netimg.errors import MSK_001, MSK_004, MSK_006
-from netimg.reading.masks.choose import LESION, LIVER, choose, code_of, meaning, not_there
+from netimg.errors import MSK_001, MSK_003, MSK_004, MSK_006
+from netimg.reading.masks.choose import (
+    LESION,
+    LIVER,
+    choose,
+    code_of,
+    meaning,
+    not_there,
+    present,
+)
 from netimg.reading.masks.file import opened
 from netimg.reading.masks.legend import coded, read_legend
 from netimg.reading.problems import doubt, refusal
@@ -127,6 +135,7 @@ def read_given_labels(
     legend: str,
     *,
     beside: Collection[str] = (),
+    segments: bool = False,
     frame_of_reference_uid: str | None = None,
     series_uids: Collection[str] | None = None,
     settings: Settings | None = None,
@@ -145,6 +154,8 @@ def read_given_labels(
         and said (MSK-010).
     beside
         ``lesion``, ``liver``: what the file may hold beside its labels and is read elsewhere.
+    segments
+        Couinaud segments are asked for; a file without any is refused.
 
     Raises
     ------
@@ -160,10 +171,12 @@ def read_given_labels(
             stored, outside = file.labels.on(grid)
             flags += _outside(outside, bool(stored.any()), path.name, grid)
             labels, left_out = coded(stored, legend)
+            there = ", ".join(map(str, LabelMap(labels=stored, grid=grid).present()))
             unknown = {str(number): count for number, count in left_out.items()}
         else:
             read_legend(legend, 0)
             every = file.structures(grid)
+            there = present(every)
             known = [s for s in every if code_of(s) is not None]
             if not known:
                 raise not_there(every, "structure with a known name", path.name)
@@ -176,8 +189,10 @@ def read_given_labels(
         raise refusal(MSK_004, where=path.name, what="label")
     if unknown:
         flags.append(_left_out(unknown, grid))
-    found = LabelMap(labels=labels, grid=grid)
-    names = {code: LABEL_NAMES[code] for code in found.present()}
+    codes = LabelMap(labels=labels, grid=grid).present()
+    if segments and not set(codes) & set(table("masks")["segments"]["labels"]):
+        raise refusal(MSK_003, "segments", where=path.name, present=there)
+    names = {code: LABEL_NAMES[code] for code in codes}
     touches = tuple(table("masks")["label"]["touches"])
     return Given(
         mask=LabelMap(labels=labels, grid=grid, names=names), flags=_touching(flags, touches)
