@@ -9,7 +9,7 @@ from netimg.volume import Quantity, Volume
 from tests.make.arrays import points_of
 from tests.make.dicom import ct_series
 
-GRID = Grid(shape=(64, 90, 110), spacing_mm=(5.0, 3.5, 3.5), origin_lps_mm=(-190.0, -150.0, 0.0))
+GRID = Grid(shape=(64, 158, 193), spacing_mm=(5.0, 2.0, 2.0), origin_lps_mm=(-190.0, -150.0, 0.0))
 """From the pelvis (0 mm) to above the dome (315 mm)."""
 HU = {
     "unenhanced": {"aorta": 42.0, "liver": 56.0},

@@ -55,8 +55,8 @@ def test_slices_of_another_direction_have_no_stand_in():
         values=np.ascontiguousarray(ct.values.transpose(1, 0, 2)),
         grid=replace(
             ct.grid,
-            shape=(90, 64, 110),
-            spacing_mm=(3.5, 5.0, 3.5),
+            shape=(158, 64, 193),
+            spacing_mm=(2.0, 5.0, 2.0),
             directions=((0.0, 0.0, -1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
         ),
     )
