@@ -11,6 +11,7 @@ from netimg.resources import load_toml
 
 _READ = "What is read"
 _PATIENT = "Patient values in place of the header's"
+_NORMS = ("bw", "lbm-janma", "lbm-james", "lbm-morgan", "ibw", "bsa")
 _PHASES = ("unenhanced", "arterial", "portal", "delayed")
 
 
@@ -83,6 +84,14 @@ class Reading:
     allow_intercept: Annotated[
         bool, option(_PATIENT, "--allow-intercept", "Apply a PET intercept that is not 0.")
     ] = False
+    suv_norm: Annotated[
+        str | None,
+        option(
+            _PATIENT,
+            "--suv-norm",
+            "Norm whose factor to SUVbw is told: lbm-janma, lbm-james, lbm-morgan, ibw, bsa.",
+        ),
+    ] = None
     suv_policy: Annotated[str | None, option(_PATIENT, "--suv-policy", "auto, qiba or ibsi.")] = (
         None
     )
@@ -112,6 +121,7 @@ class Reading:
             "injection": self.injection,
             "branching_corrected": self.branching_corrected or None,
             "allow_intercept": self.allow_intercept or None,
+            "suv_norm": self.suv_norm,
             "suv_policy": self.suv_policy,
         }
         return {key: value for key, value in typed.items() if value is not None}
@@ -128,6 +138,7 @@ class Reading:
         for text in self.tracer or ():
             checks.one_of("--tracer", text.rpartition("=")[2], known)
         checks.one_of("--sex", self.sex, ("F", "M", "O"))
+        checks.one_of("--suv-norm", self.suv_norm, _NORMS)
         checks.one_of("--suv-policy", self.suv_policy, ("auto", "qiba", "ibsi"))
         checks.above_zero("--weight-kg", self.weight_kg, "the weight in kg, as in 72.5")
         checks.above_zero("--height-cm", self.height_cm, "the height in cm, as in 171")

@@ -158,3 +158,20 @@ def test_every_patient_value_is_typed_on_the_command_line_and_marked(tmp_path, c
     assert "Typed in by you: --dose-mbq 160." in said
     assert "Typed in by you: --allow-intercept." in said
     assert "SUV-033" in {f["code"] for f in suv["notes"]}
+
+
+def test_a_norm_is_demanded_on_the_command_line_and_refused_where_it_cannot_be_had(
+    tmp_path, capsys
+):
+    make.pet_series(tmp_path, common={"PatientSize": None})
+    line = ["inspect", str(tmp_path), "--json", "--suv-norm", "lbm-janma"]
+    assert call([*line, "--height-cm", "178"]) == 0
+    (series,) = json.loads(capsys.readouterr().out)["series"]
+    mass_kg = 9270 * 72.5 / (6680 + 216 * 72.5 / 1.78**2)
+    assert series["suv"]["norm"] == "lbm-janma"
+    assert series["suv"]["norm_ratios"]["lbm-janma"] == pytest.approx(mass_kg / 72.5)
+    call(line)
+    (series,) = json.loads(capsys.readouterr().out)["series"]
+    assert (series["suv"]["possible"], series["suv"]["code"]) == (False, "SUV-014")
+    assert call([*line[:-1], "fat"]) == 2
+    assert "lbm-janma" in capsys.readouterr().err
