@@ -300,8 +300,11 @@ def _moving_frame(header: Header) -> tuple[float, float] | None:
 
 def _gate(header: Header) -> float | None:
     """Place in the breath or heartbeat, else the time slot, where a PET says it is gated."""
-    if _series_type(header) not in ("DYNAMIC", "GATED"):
-        return None
+    return _any_gate(header) if _series_type(header) in ("DYNAMIC", "GATED") else None
+
+
+def _any_gate(header: Header) -> float | None:
+    """Trigger time, else the slot that a PET's image index names."""
     trigger = _finite(header.trigger_ms)
     return trigger if trigger is not None else header.time_slot
 
@@ -328,6 +331,10 @@ def _seconds(frame: tuple[float, float]) -> str:
 
 def _range(values: Sequence[str]) -> str:
     return values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"
+
+
+def _plain(number: float) -> str:
+    return f"{number:g}"
 
 
 def _joined(values: Iterable[Any]) -> str:
@@ -360,15 +367,17 @@ KEYS: tuple[tuple[str, Key], ...] = (
     ),
     ("acquisition", _over_one_another(lambda h: h.acquisition_number, mixed=True)),
     ("reference", _over_one_another(_moving_frame, _seconds)),
-    ("gate", _over_one_another(_gate, mixed=True)),
+    ("gate", _over_one_another(_gate, _plain, mixed=True)),
     ("stack", _if_any_volume(_exact(lambda h: h.stack_id))),
 )
 """In the order in which they are tried."""
 
 LAST_KEYS: tuple[tuple[str, Key], ...] = (
     ("reference", _by_frame_time),
-    ("description", _exact(lambda h: h.series_description)),
-    ("number", _exact(lambda h: h.series_number)),
+    ("gate", _over_one_another(_any_gate, _plain, mixed=True)),
+    ("description", _if_any_volume(_exact(lambda h: h.series_description))),
+    ("comments", _if_any_volume(_exact(lambda h: h.comments))),
+    ("number", _if_any_volume(_exact(lambda h: h.series_number))),
     ("block", _by_blocks),
 )
 """Tried where a place is still there more than once."""
