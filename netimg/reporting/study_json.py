@@ -256,6 +256,7 @@ def _patient(entries: Mapping[str, Mapping[str, Any]]) -> Patient:
 
 def _series(entry: Mapping[str, Any]) -> Series:
     grid = grid_from_json(entry["grid"])
+    plain: dict[str, Any] = {name: entry.get(name) for name in _SERIES_PLAIN}
     return Series(
         uid=entry["uid"],
         number=entry["number"],
@@ -273,7 +274,7 @@ def _series(entry: Mapping[str, Any]) -> Series:
         registration=_registration(entry["registration"]) if "registration" in entry else None,
         why=tuple(entry.get("why", ())),
         flags=tuple(flag_from_json(flag) for flag in entry["flags"]),
-        **{name: entry.get(name) for name in _SERIES_PLAIN},
+        **plain,
     )
 
 
