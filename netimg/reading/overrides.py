@@ -51,6 +51,8 @@ def check_overrides(overrides: Mapping[str, object]) -> None:
             _check_number(key, value)
         elif key in _TIMES:
             _check_time(_TIMES[key], value)
+        elif key == "regrid" and not isinstance(value, bool):
+            _refuse(f"--regrid {value!r} is neither True nor False.", "Give True, or leave it out.")
         elif key == "tracer" and not isinstance(value, str):
             for one in value:  # type: ignore[attr-defined]  # several of UID=ID
                 _check_choice(key, str(one).rpartition("=")[2])

@@ -25,6 +25,7 @@ from netimg.reading.overrides import check_overrides
         ({"residual_bq": -1e6}, "--residual-mbq -1", "0 or more"),
         ({"injection": 0}, "--injection 0", "1 or more"),
         ({"injection_time": "yesterday"}, "--injected-at 'yesterday'", "2026-03-02T09:41:00"),
+        ({"regrid": "no"}, "--regrid 'no' is neither True nor False", "Give True"),
         ({"reference_time": "2024-13-01T10:00"}, "--reference-at '2024-13-01T10:00'", "2026"),
     ],
 )
@@ -55,6 +56,7 @@ def test_what_can_be_meant_passes():
             "branching_corrected": True,
             "injection": 1,
             "allow_intercept": False,
+            "regrid": False,
         }
     )
 
