@@ -176,6 +176,29 @@ def test_a_region_of_another_coordinate_system_is_refused(tmp_path):
     assert error.code.id == "MSK-002"
 
 
+@pytest.mark.parametrize(
+    ("keyword", "code_id"),
+    [("ROIContourSequence", "MSK-003"), ("ContourSequence", "MSK-004"), ("ContourData", "MSK-007")],
+)
+def test_what_a_structure_set_must_have_is_missed_by_name(tmp_path, keyword, code_id):
+    path = rtstruct(tmp_path / "rs.dcm", {"Liver": [square(4, (5, 5), (9, 9))]})
+    dataset = pydicom.dcmread(path)
+    entry = dataset.ROIContourSequence[0]
+    holders = {"ROIContourSequence": dataset, "ContourSequence": entry}
+    delattr(holders.get(keyword, entry.ContourSequence[0]), keyword)
+    dataset.save_as(path)
+    error = refused(lambda: read_mask(path, GRID))
+    assert error.code.id == code_id
+
+
+def test_a_region_without_a_name_is_taken_by_number(tmp_path):
+    path = rtstruct(tmp_path / "rs.dcm", {"Liver": [square(4, (5, 5), (9, 9))], "x": []})
+    dataset = pydicom.dcmread(path)
+    del dataset.StructureSetROISequence
+    dataset.save_as(path)
+    assert int(read_mask(path, GRID, label="1").voxels.sum()) == 16
+
+
 def test_a_region_without_a_frame_lies_in_that_of_its_file(tmp_path):
     path = rtstruct(tmp_path / "rs.dcm", {"Liver": [square(4, (5, 5), (9, 9))]}, series="1.2.3")
     dataset = pydicom.dcmread(path)

@@ -411,6 +411,49 @@ def test_a_frame_that_does_not_say_where_it_lies_is_refused_by_its_number(tmp_pa
     assert (error.code.id, "frame 2" in error.where) == ("MSK-009", True)
 
 
+FRAME, SHARED, FILE = "frame", "shared", "file"
+
+
+@pytest.mark.parametrize(
+    ("place", "keyword", "code_id"),
+    [
+        (FILE, "SegmentationType", "MSK-011"),
+        (FILE, "SegmentSequence", "MSK-003"),
+        (FILE, "PerFrameFunctionalGroupsSequence", "MSK-009"),
+        (FILE, "NumberOfFrames", "PIX-014"),
+        (FILE, "Rows", "MSK-015"),
+        (FILE, "Columns", "MSK-015"),
+        (FILE, "BitsAllocated", "PIX-009"),
+        (FILE, "PixelData", "IDX-022"),
+        (FILE, "SOPClassUID", "IDX-010"),
+        (FRAME, "PlanePositionSequence", "MSK-009"),
+        (FRAME, "SegmentIdentificationSequence", "MSK-009"),
+        (SHARED, "PlaneOrientationSequence", "MSK-009"),
+        (SHARED, "PixelMeasuresSequence", "MSK-009"),
+    ],
+)
+@pytest.mark.parametrize("want", ["liver", "lesion"])
+def test_what_a_seg_must_have_is_missed_by_name(tmp_path, place, keyword, code_id, want):
+    path = two(tmp_path)
+    assert not read_mask(path, GRID, want=want).voxels.all()
+    dataset = pydicom.dcmread(path)
+    holder = {
+        FILE: dataset,
+        FRAME: dataset.PerFrameFunctionalGroupsSequence[2],
+        SHARED: dataset.SharedFunctionalGroupsSequence[0],
+    }[place]
+    delattr(holder, keyword)
+    pydicom.dcmwrite(path, dataset, enforce_file_format=False)
+    error = refused(lambda: read_mask(path, GRID, want=want), (MaskError, InputError))
+    assert error.code.id == code_id
+
+
+def test_a_seg_without_a_frame_of_reference_is_placed_by_its_positions(tmp_path):
+    path = two(tmp_path)
+    bend(path, FrameOfReferenceUID=None)
+    assert np.array_equal(read_mask(path, GRID, frame_of_reference_uid="1.2.3").voxels, block())
+
+
 @pytest.mark.parametrize(
     ("changes", "code_id", "words"),
     [

@@ -24,21 +24,19 @@ LIVER, LESION = "liver", "lesion"
 def choose(
     structures: Sequence[Structure], *, want: str, label: str | None, file: str
 ) -> list[Structure]:
-    """Structures that are meant: several for lesions, or where several are one liver; none of none.
+    """Structures that are meant: several for lesions, or where several are one liver.
 
     Raises
     ------
     MaskError
         MSK-003 with the names that are there.
     """
-    if label is None and not structures:
-        return []
     if label is not None:
         return [_labelled(structures, label, file)]
     if want not in (LIVER, LESION):
         words = [s for s in structures if want.casefold() in plain(s.name)]
         return words or _only_one(structures, want, file)
-    if not any(s.name or s.code for s in structures):
+    if structures and not any(s.name or s.code for s in structures):
         return _unnamed(structures, want, file)
     coded = [s for s in structures if s.code in table("masks")[want]["codes"]]
     fits = coded or [s for s in structures if not _coded_otherwise(s, want) and _says(s, want)]
@@ -90,7 +88,7 @@ def _types() -> Mapping[str, int]:
 
 
 def _only_one(structures: Sequence[Structure], want: str, file: str) -> list[Structure]:
-    if len(structures) > 1:
+    if len(structures) != 1:
         raise not_there(structures, want, file)
     return list(structures)
 

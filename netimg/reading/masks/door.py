@@ -90,7 +90,9 @@ def read_given(
     """
     path, settings = Path(path), settings or Settings.shipped()
     with opened(path, settings) as file:
-        taken = choose(file.structures(grid), want=want, label=label, file=path.name)
+        every = file.structures(grid)
+        blank = file.labels is not None and not every and label is None  # a lattice of zeros
+        taken = [] if blank else choose(every, want=want, label=label, file=path.name)
         parts = file.drawn(taken, frame_of_reference_uid)
         sources = file.source_doubts(series_uids)
     flags = [*sources, *_unexplained(taken, want, label), *_about(parts, path.name, grid)]
