@@ -140,6 +140,6 @@ def _refuse_bug(terminal: Terminal, error: BaseException, *, debug: bool) -> int
         INT_001,
         what=f"{type(error).__name__} in {place}.",
         todo="This is a bug in netimg. Run the command again with --debug to see the details, "
-        "and report them without patient data.",
+        "and report them without patient data, with what `netimg doctor --bug-report` prints.",
     )
     return _refuse(terminal, bug)

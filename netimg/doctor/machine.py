@@ -11,7 +11,6 @@ from typing import Any
 
 from netimg.doctor.item import Item, Status
 from netimg.resources import load_toml
-from netimg.segmentation.device import budget, cores_available, cuda_devices
 
 _FEATURES = {
     "avx2": "AVX2",
@@ -27,9 +26,15 @@ _FEATURES = {
 _TRIAL = b"netimg doctor" * 512
 
 
-def check_processor() -> Item:
-    """Name and vector features of the processor."""
-    rows = _cpuinfo()
+def check_processor(cpuinfo: str | None = None) -> Item:
+    """Name and vector features of the processor.
+
+    Parameters
+    ----------
+    cpuinfo
+        What Linux says of its processors; None = that of this machine.
+    """
+    rows = _first_processor(_cpuinfo() if cpuinfo is None else cpuinfo)
     flags = (rows.get("flags") or rows.get("Features") or "").split()
     has = [word for flag, word in _FEATURES.items() if flag in flags]
     name = rows.get("model name") or platform.processor() or platform.machine()
@@ -40,25 +45,30 @@ def check_processor() -> Item:
     return Item(
         name="processor",
         status=Status.NOTE,
-        found=f"{name}: no AVX2; segmentation takes several times as long",
+        found=f"{name}: no AVX2; segmentation will be slow",
     )
 
 
-def _cpuinfo() -> dict[str, str]:
-    """Rows of the first processor in /proc/cpuinfo; empty where there is none."""
+def _cpuinfo() -> str:
     try:
-        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+        return Path("/proc/cpuinfo").read_text("utf-8", "replace")
     except OSError:
-        return {}
-    lines = (line.partition(":") for line in text.splitlines())
+        return ""
+
+
+def _first_processor(text: str) -> dict[str, str]:
+    """Rows of the first processor; empty where nothing is said."""
     rows: dict[str, str] = {}
-    for name, _, value in lines:
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
         rows.setdefault(name.strip(), value.strip())
     return rows
 
 
 def check_cores() -> Item:
     """Cores and memory that this process may use, control group counted."""
+    from netimg.segmentation.device import budget, cores_available
+
     needs = _needs()
     cores, memory_gb = cores_available(), budget().memory_mb / 1024
     found = f"{cores} of {os.cpu_count()} cores, {memory_gb:.1f} GB of memory free for this process"
@@ -79,6 +89,8 @@ def check_cores() -> Item:
 
 def check_gpu() -> Item:
     """CUDA devices, or why none is used."""
+    from netimg.segmentation.device import cuda_devices
+
     built, devices = cuda_devices()
     if devices:
         return Item(name="gpu", status=Status.OK, found="; ".join(devices))

@@ -130,22 +130,22 @@ def _version(name: str) -> str | None:
         return None
 
 
-def check_native() -> Item:
+def check_native(names: Sequence[str] = NATIVE) -> Item:
     """Whether the packages with machine code load on this processor and system."""
     broken: dict[str, str] = {}
-    for name in NATIVE:
+    for name in names:
         try:
             importlib.import_module(name)
         except Exception as error:  # noqa: BLE001  # whatever a broken installation raises
             broken[name] = _first_line(error)
     if not broken:
-        return Item(name="native code", status=Status.OK, found=f"{', '.join(NATIVE)} load")
-    names = ", ".join(broken)
+        return Item(name="native code", status=Status.OK, found=f"{', '.join(names)} load")
+    which = ", ".join(broken)
     return Item(
         name="native code",
         status=Status.FAIL,
-        found=f"{names} cannot be loaded: {{reason}}",
-        todo=f"Install {names} again, in the build for this system.",
+        found=f"{which} cannot be loaded: {{reason}}",
+        todo=f"Install {which} again, in the build for this system.",
         private={"reason": "; ".join(broken.values())},
     )
 

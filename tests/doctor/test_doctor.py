@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from pydicom.pixels import pixel_array
 from netimg.cli.app import call
 from netimg.doctor import Item, Status, examine
 from netimg.doctor.decoders import FRAMES, check_decoders
-from netimg.doctor.machine import check_cores, check_temporary
-from netimg.doctor.packages import check_lock, check_needs
+from netimg.doctor.machine import check_cores, check_processor, check_temporary
+from netimg.doctor.packages import check_lock, check_native, check_needs
 from netimg.doctor.settings_rows import settings_rows
 from netimg.reading.decode import SYNTAXES
 from netimg.reading.scan import NATIVE
@@ -258,6 +259,47 @@ def test_a_package_that_is_missing_or_of_another_version_fails_with_the_command(
     installed = pydicom.__version__
     assert item.found == f"no-such-package is missing; pydicom is {installed}, needed is <2"
     assert item.todo.endswith('pip install "no-such-package>=1" "pydicom<2"')
+
+
+def test_machine_code_that_does_not_load_fails_with_the_reason(tmp_path, monkeypatch):
+    text = "raise ImportError('libgomp.so.1: cannot open shared object file')\n"
+    (tmp_path / "broken_codec.py").write_text(text, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert check_native(["numpy"]).status is Status.OK
+    item = check_native(["numpy", "broken_codec"])
+    assert item.status is Status.FAIL
+    said = item.told(private=True)[1]
+    assert said.startswith("broken_codec cannot be loaded: ImportError: libgomp.so.1")
+    assert item.told(private=False)[1] == "broken_codec cannot be loaded: <reason>"
+
+
+def test_a_processor_is_said_with_the_features_that_count():
+    new = check_processor(
+        "model name : Fast 1\nflags : fpu avx2 avx512f amx_bf16\n\nflags : none\n"
+    )
+    assert (new.status, new.found) == (Status.OK, "Fast 1: AVX2, AVX-512, AMX bfloat16")
+    arm = check_processor("processor : 0\nFeatures : fp asimd bf16\n")
+    assert arm.status is Status.OK
+    assert arm.found.endswith("NEON, bfloat16")
+    old = check_processor("model name : Old 1\nflags : fpu sse2\n")
+    assert (old.status, old.found[:14]) == (Status.NOTE, "Old 1: no AVX2")
+    assert check_processor("").found.endswith("features not said")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", ["numpy", "torch"])
+def test_where_a_package_is_gone_that_is_said_and_the_rest_is_looked_at(package):
+    code = f"import sys; sys.modules[{package!r}] = None\n"  # what Python does for a missing one
+    code += "from netimg.cli.app import call; sys.exit(call(['doctor', '--json']))"
+    done = child.run([sys.executable, "-c", code])
+    tree = json.loads(done.said[done.said.index("{\n") :])  # behind what other packages warn
+    assert done.status == 1
+    rows = {row["item"]: row for row in tree["items"]}
+    failed = {name for name, row in rows.items() if row["status"] == "fail"}
+    assert failed == {"native code", {"numpy": "decoders", "torch": "machine"}[package]}
+    assert f"import of {package} halted" in rows["native code"]["found"]
+    for name in ("criteria", "temporary folder", "settings", "model net-liver-ct"):
+        assert rows[name]["status"] == "ok"
 
 
 def test_versions_other_than_the_locked_are_named():
