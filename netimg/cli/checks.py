@@ -26,6 +26,15 @@ def device(value: str | None) -> None:
         one_of("--device", value, ("auto", "cpu", "cuda", "cuda:N"))
 
 
+def number(option: str, text: str) -> float:
+    """Number that was typed; refused where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        what = f"{option} {text!r} is not a number."
+        raise UsageError(USE_001, what=what, todo="Write it as 150 or 2.5.") from None
+
+
 def above_zero(option: str, value: float | None, unit: str) -> None:
     """Refuse what no weight, height, dose or time can be."""
     if value is not None and not 0.0 < value < math.inf:

@@ -12,6 +12,7 @@ from netimg.resources import load_toml
 _READ = "What is read"
 _PATIENT = "Patient values in place of the header's"
 _NORMS = ("bw", "lbm-janma", "lbm-james", "lbm-morgan", "ibw", "bsa")
+_EACH = "; with several PETs UID=VALUE, repeatable."
 _PHASES = ("unenhanced", "arterial", "portal", "delayed")
 
 
@@ -56,26 +57,46 @@ class Reading:
         float | None, option(_PATIENT, "--height-cm", "Body height, cm; for other SUV norms.")
     ] = None
     sex: Annotated[str | None, option(_PATIENT, "--sex", "F, M or O.")] = None
-    dose_mbq: Annotated[float | None, option(_PATIENT, "--dose-mbq", "Activity injected, MBq.")] = (
-        None
-    )
+    dose_mbq: Annotated[
+        list[str] | None,
+        option(_PATIENT, "--dose-mbq", f"Activity injected, MBq{_EACH}", metavar="[UID=]MBQ"),
+    ] = None
     residual_mbq: Annotated[
-        float | None,
-        option(_PATIENT, "--residual-mbq", "Activity left in the syringe, MBq; is subtracted."),
+        list[str] | None,
+        option(
+            _PATIENT,
+            "--residual-mbq",
+            f"Activity left in the syringe at the injection, MBq; is subtracted{_EACH}",
+            metavar="[UID=]MBQ",
+        ),
     ] = None
     injected_at: Annotated[
-        str | None, option(_PATIENT, "--injected-at", "As in 2026-03-02T09:41:00.")
+        list[str] | None,
+        option(
+            _PATIENT, "--injected-at", f"As in 2026-03-02T09:41:00{_EACH}", metavar="[UID=]TIME"
+        ),
     ] = None
     reference_at: Annotated[
-        str | None,
-        option(_PATIENT, "--reference-at", "Time the values are decay-corrected to."),
+        list[str] | None,
+        option(
+            _PATIENT,
+            "--reference-at",
+            f"Time the values are decay-corrected to{_EACH}",
+            metavar="[UID=]TIME",
+        ),
     ] = None
     half_life_s: Annotated[
-        float | None, option(_PATIENT, "--half-life-s", "Half-life of the nuclide, s.")
+        list[str] | None,
+        option(_PATIENT, "--half-life-s", f"Half-life of the nuclide, s{_EACH}", metavar="[UID=]S"),
     ] = None
     injection: Annotated[
-        int | None,
-        option(_PATIENT, "--injection", "Which of several injections, from 1.", min=1),
+        list[str] | None,
+        option(
+            _PATIENT,
+            "--injection",
+            f"Which of several injections, from 1{_EACH}",
+            metavar="[UID=]N",
+        ),
     ] = None
     branching_corrected: Annotated[
         bool,
@@ -108,29 +129,23 @@ class Reading:
         typed: dict[str, Any] = {
             "patient": self.patient,
             "phase": self.phase,
-            "tracer": self._tracers(),
+            "tracer": _each(self.tracer),
             "regrid": self.regrid or None,
             "weight_kg": self.weight_kg,
             "height_m": None if self.height_cm is None else self.height_cm / 100.0,
             "sex": self.sex,
-            "dose_bq": None if self.dose_mbq is None else self.dose_mbq * 1e6,
-            "residual_bq": None if self.residual_mbq is None else self.residual_mbq * 1e6,
-            "injection_time": self.injected_at,
-            "reference_time": self.reference_at,
-            "half_life_s": self.half_life_s,
-            "injection": self.injection,
+            "dose_bq": _scaled(self.dose_mbq, 1e6),
+            "residual_bq": _scaled(self.residual_mbq, 1e6),
+            "injection_time": _each(self.injected_at),
+            "reference_time": _each(self.reference_at),
+            "half_life_s": _scaled(self.half_life_s, 1.0),
+            "injection": _scaled(self.injection, 1.0),
             "branching_corrected": self.branching_corrected or None,
             "allow_intercept": self.allow_intercept or None,
             "suv_norm": self.suv_norm,
             "suv_policy": self.suv_policy,
         }
         return {key: value for key, value in typed.items() if value is not None}
-
-    def _tracers(self) -> str | tuple[str, ...] | None:
-        """One id alone as it is, several as a tuple."""
-        if not self.tracer:
-            return None
-        return self.tracer[0] if len(self.tracer) == 1 else tuple(self.tracer)
 
     def _check(self) -> None:
         checks.one_of("--phase", self.phase, _PHASES)
@@ -142,8 +157,39 @@ class Reading:
         checks.one_of("--suv-policy", self.suv_policy, ("auto", "qiba", "ibsi"))
         checks.above_zero("--weight-kg", self.weight_kg, "the weight in kg, as in 72.5")
         checks.above_zero("--height-cm", self.height_cm, "the height in cm, as in 171")
-        checks.above_zero("--dose-mbq", self.dose_mbq, "the activity in MBq, as in 150")
-        checks.not_below_zero("--residual-mbq", self.residual_mbq, "the rest in MBq, as in 2.5")
-        checks.above_zero("--half-life-s", self.half_life_s, "the half-life in s, as in 4062.6")
-        checks.instant("--injected-at", self.injected_at)
-        checks.instant("--reference-at", self.reference_at)
+        for number in _numbers("--dose-mbq", self.dose_mbq):
+            checks.above_zero("--dose-mbq", number, "the activity in MBq, as in 150")
+        for number in _numbers("--residual-mbq", self.residual_mbq):
+            checks.not_below_zero("--residual-mbq", number, "the rest in MBq, as in 2.5")
+        for number in _numbers("--half-life-s", self.half_life_s):
+            checks.above_zero("--half-life-s", number, "the half-life in s, as in 4062.6")
+        for number in _numbers("--injection", self.injection):
+            checks.above_zero("--injection", number, "the number of the injection, from 1")
+        for option_name, texts in (
+            ("--injected-at", self.injected_at),
+            ("--reference-at", self.reference_at),
+        ):
+            for text in texts or ():
+                checks.instant(option_name, text.rpartition("=")[2])
+
+
+def _numbers(name: str, texts: list[str] | None) -> list[float]:
+    """Numbers that were typed, with or without the PET they are for."""
+    return [checks.number(name, text.rpartition("=")[2]) for text in texts or ()]
+
+
+def _scaled(texts: list[str] | None, factor: float) -> float | tuple[str, ...] | None:
+    """Numbers in the unit of the Python API: one alone as it is, several with their PETs."""
+    if not texts:
+        return None
+    parts = [text.rpartition("=") for text in texts]
+    if len(parts) == 1 and not parts[0][1]:
+        return float(parts[0][2]) * factor
+    return tuple(f"{uid}{equals}{float(value) * factor:.12g}" for uid, equals, value in parts)
+
+
+def _each(texts: list[str] | None) -> str | tuple[str, ...] | None:
+    """One text alone as it is, several as a tuple."""
+    if not texts:
+        return None
+    return texts[0] if len(texts) == 1 else tuple(texts)

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, NoReturn
 
 from netimg.errors import USE_001, InputError, UsageError
+from netimg.reading.each_pet import OPTIONS, values
 from netimg.reading.suv.norms import NORMS
 from netimg.reading.suv.resolve import OVERRIDES, POLICIES
 from netimg.reading.suv.text import stamp
@@ -47,10 +48,11 @@ def check_overrides(overrides: Mapping[str, object]) -> None:
         msg = f"unknown overrides {unknown}; known: {(*OVERRIDES, *CHOICES)}"
         raise ValueError(msg)
     for key, value in overrides.items():
-        if key in _NUMBERS:
+        if key in OPTIONS:
+            for _, one in values(value):
+                _check_one(key, one)
+        elif key in _NUMBERS:
             _check_number(key, value)
-        elif key in _TIMES:
-            _check_time(_TIMES[key], value)
         elif key == "regrid" and not isinstance(value, bool):
             _refuse(f"--regrid {value!r} is neither True nor False.", "Give True, or leave it out.")
         elif key == "tracer" and not isinstance(value, str):
@@ -60,6 +62,13 @@ def check_overrides(overrides: Mapping[str, object]) -> None:
             _check_choice(key, str(value).rpartition("=")[2])
         else:
             _check_choice(key, value)
+
+
+def _check_one(key: str, value: object) -> None:
+    if key in _TIMES:
+        _check_time(_TIMES[key], value)
+    else:
+        _check_number(key, value)
 
 
 def _check_number(key: str, value: object) -> None:

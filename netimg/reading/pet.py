@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_011, IDX_012, SUVError
 from netimg.reading.draft import plain_series, stacked
+from netimg.reading.each_pet import for_pet
 from netimg.reading.pixel_checks import check_format
 from netimg.reading.pixels import PixelOpener, StoredSlice
 from netimg.reading.problems import doubt, refusal
@@ -50,8 +51,10 @@ def read_pet(draft: Draft, settings: Settings, overrides: Mapping[str, object]) 
     found = stacked(draft, settings)
     ordered = [draft.headers[i] for i in found.order]
     typed = overrides.get("tracer")
-    tracer = _tracer(ordered[0], typed_for(typed, draft.uid, draft.number))
-    suv = suv_record(ordered, overrides)
+    own = for_pet(overrides, draft.uid, draft.number)
+    which = int(float(str(own.get("injection", 1))))
+    tracer = _tracer(ordered[0], typed_for(typed, draft.uid, draft.number), which)
+    suv = suv_record(ordered, own)
     series = plain_series(draft, found, _opener(ordered, suv, draft, found.grid, settings))
     return replace(
         series,
@@ -76,10 +79,12 @@ def suv_record(ordered: Sequence[Header], overrides: Mapping[str, object]) -> Su
     return record(result)
 
 
-def _tracer(first: Header, typed: str | None) -> Tracer:
-    injections = first.pet.injections if first.pet is not None else None
+def _tracer(first: Header, typed: str | None, which: int) -> Tracer:
+    """Tracer of the injection that counts, ``which`` of them from 1."""
+    injections = (first.pet.injections if first.pet is not None else None) or ()
     words = tuple(t for t in (first.series_description, first.protocol) if t)
-    return recognise(injections[0] if injections else None, words=words, typed=typed)
+    own = injections[min(which, len(injections)) - 1] if injections else None
+    return recognise(own, words=words, typed=typed)
 
 
 def _opener(

@@ -20,6 +20,7 @@ from netimg.progress import Progress, silent
 from netimg.reading.choose import by_token, is_meant, not_there, several
 from netimg.reading.ct import read_ct
 from netimg.reading.draft import Draft, drafts, volumes_of
+from netimg.reading.each_pet import check_meant
 from netimg.reading.index import Index, index, is_image, kind_of
 from netimg.reading.listing import FoundStudy, find_studies, listed, pick
 from netimg.reading.memory import check_memory
@@ -141,6 +142,9 @@ class _Reading:
         found_parts, too_little = drafts(images)
         aside += too_little
         parts = {draft.number: draft for draft in found_parts}
+        pets = [d for d in found_parts if d.kind == "PET"]
+        asked = [d for d in pets if any(is_meant(token, d.number, d.uid) for token in pet)]
+        check_meant(self.overrides, asked or pets)
         series, refused = self._read(parts)
         self.refused_cts = [
             f"{error.code} {error.what.rstrip('.')} ({_files(parts[n])})"
