@@ -281,13 +281,24 @@ def test_structure_sets_beyond_the_limits_are_not_read(tmp_path):
 @given(st.lists(st.tuples(st.floats(-2, 14), st.floats(-2, 14)), min_size=3, max_size=9))
 def test_even_odd_agrees_with_counting_crossings_one_by_one(points):
     polygon = np.array(points)
-    got = even_odd(polygon, (12, 12))
+    got = even_odd([polygon], (12, 12))
     for y, x in ((0, 0), (3, 7), (5, 5), (8, 2), (11, 11)):
         crossings = 0
         for (y0, x0), (y1, x1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
             if (y0 < y) != (y1 < y) and x0 + (y - y0) * (x1 - x0) / (y1 - y0) <= x:
                 crossings += 1
         assert got[y, x] == (crossings % 2 == 1)
+
+
+def test_polygons_together_are_the_exclusive_or_of_each_also_where_they_are_many(monkeypatch):
+    rng = np.random.default_rng(3)
+    polygons = [rng.uniform(-3, 25, (rng.integers(3, 9), 2)) for _ in range(40)]
+    each = np.zeros((20, 22), bool)
+    for polygon in polygons:
+        each ^= even_odd([polygon], each.shape)
+    assert np.array_equal(even_odd(polygons, each.shape), each)
+    monkeypatch.setattr("netimg.reading.masks.rtstruct._CROSSINGS", 7)
+    assert np.array_equal(even_odd(polygons, each.shape), each)
 
 
 @pytest.mark.parametrize("angles", [360, 60])

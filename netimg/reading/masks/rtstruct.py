@@ -17,6 +17,8 @@ from netimg.reading.masks.part import Part, Structure, joined, within
 from netimg.reading.problems import doubt, refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from netimg.flag import Flag
@@ -31,6 +33,7 @@ SLICE_TOL = 0.1
 
 _TILT_DEG = 0.5
 _FLAT_MM = 0.1
+_CROSSINGS = 1 << 20
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _MOST_ROIS = 1000
 _MOST_CONTOURS = 100_000
@@ -159,12 +162,13 @@ def _drawn(flat: list[Points], slices: list[int], grid: Grid) -> Part:
         by_slice.setdefault(z, []).append(points)
     parts = []
     for z, several in sorted(by_slice.items()):
-        inside = np.zeros((1, *size), dtype=np.bool_)
-        for points in several:
-            inside[0] ^= even_odd(points - near, size)
-        part = within(inside, (z, int(near[0]), int(near[1])), grid)
+        area = round(abs(sum(map(_area, several))))
+        if not 0 <= z < grid.shape[0]:
+            parts.append(replace(joined([]), outside=max(area, 1)))
+            continue
+        inside = even_odd([points - near for points in several], size)
+        part = within(inside[None], (z, int(near[0]), int(near[1])), grid)
         if any((p < near).any() or (p > far).any() for p in several):
-            area = round(abs(sum(map(_area, several))))
             part = replace(part, outside=max(part.outside, area - part.count, 1))
         parts.append(part)
     return joined(parts)
@@ -176,13 +180,13 @@ def _area(points: Points) -> float:
     return float((x * y1 - x1 * y).sum() / 2)
 
 
-def even_odd(points: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Pixels whose centre lies inside a closed polygon by the even-odd rule.
+def even_odd(polygons: Sequence[Points], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Pixels whose centre lies inside closed polygons by the even-odd rule.
 
     Parameters
     ----------
-    points : (n, 2) float64
-        Corners as fractional indices (y, x); the last is joined to the first.
+    polygons : sequence of (n, 2) float64
+        Corners as fractional indices (y, x); the last of each is joined to its first.
     shape
         Rows and columns.
 
@@ -191,17 +195,19 @@ def even_odd(points: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
     A centre exactly on a left edge or on the edge of the larger row is inside, on the other two
     outside, so that two polygons that share an edge share no pixel.
     """
-    y0, x0 = points[:, 0], points[:, 1]
-    y1, x1 = np.roll(y0, -1), np.roll(x0, -1)
+    y0, x0 = np.concatenate(polygons).T
+    y1, x1 = np.concatenate([np.roll(points, -1, axis=0) for points in polygons]).T
     low = np.clip(np.floor(np.minimum(y0, y1)) + 1, 0, shape[0]).astype(np.int64)
     high = np.clip(np.floor(np.maximum(y0, y1)) + 1, 0, shape[0]).astype(np.int64)
-    counts = np.maximum(high - low, 0)
-    edge = np.repeat(np.arange(len(points)), counts)
-    row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + low[edge]
-    cut = x0[edge] + (row - y0[edge]) * (x1 - x0)[edge] / (y1 - y0)[edge]
-    column = np.clip(np.ceil(cut), 0, shape[1]).astype(np.int64)
+    ends = np.cumsum(np.maximum(high - low, 0))  # rows that edges cross, added up
     crossings = np.zeros((shape[0], shape[1] + 1), dtype=np.uint8)
-    np.bitwise_xor.at(crossings, (row, column), 1)
+    for first in range(0, int(ends[-1]), _CROSSINGS):
+        crossing = np.arange(first, min(first + _CROSSINGS, int(ends[-1])))
+        edge = np.searchsorted(ends, crossing, side="right")
+        row = high[edge] - (ends[edge] - crossing)
+        cut = x0[edge] + (row - y0[edge]) * (x1 - x0)[edge] / (y1 - y0)[edge]
+        column = np.clip(np.ceil(cut), 0, shape[1]).astype(np.int64)
+        np.bitwise_xor.at(crossings, (row, column), 1)
     inside: NDArray[np.bool_] = np.bitwise_xor.accumulate(crossings, axis=1)[:, :-1].astype(bool)
     return inside
 
