@@ -14,10 +14,10 @@ from netimg.reading.candidate import kernel_class
 from netimg.reading.draft import plain_series, stacked
 from netimg.reading.pixel_checks import check_format
 from netimg.reading.pixels import PixelOpener, StoredSlice
+from netimg.reading.places import along_of
 from netimg.reading.plausible import AIR_HU
 from netimg.reading.problems import doubt, refusal
 from netimg.reading.regrid import RegridOpener
-from netimg.reading.split_keys import along_of
 from netimg.reading.tables import table
 from netimg.study import Role
 from netimg.volume import Quantity

@@ -13,21 +13,15 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from netimg.reading.split_keys import (
-    KEYS,
-    LAST_KEYS,
-    TIME_KEYS,
-    count_places,
-    normal_of,
-    repeats,
-)
+from netimg.reading.places import count_places, normal_of, repeats
+from netimg.reading.split_keys import KEYS, LAST_KEYS, TIME_KEYS
 from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netimg.reading.headers import Header
-    from netimg.reading.split_keys import Groups
+    from netimg.reading.split_times import Groups
 
 _MOST_SAID = 4
 _LONGEST = 32
