@@ -64,7 +64,7 @@ def members(stream: BinaryIO, name: str, settings: Settings) -> list[Member]:
     _check_entries(stream, whole, name, settings)
     try:
         with zipfile.ZipFile(stream) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
+            infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
             table = archive.start_dir
     except _DAMAGED as error:
         raise _damaged(name) from error
@@ -75,7 +75,8 @@ def members(stream: BinaryIO, name: str, settings: Settings) -> list[Member]:
     for info in infos:
         parts = re.split(r"[/\\]", info.filename)
         if ".." in parts or not parts[0] or _DRIVE.match(info.filename):
-            raise _closed(name, f"{info.filename} leads out of the folder")
+            reason = f"{info.filename or 'a file without a name'} leads out of the folder"
+            raise _closed(name, reason)
     if _overlap(infos, table) or sum(info.compress_size for info in infos) > whole:
         raise _closed(name, "its parts overlap")
     infos.sort(key=lambda info: os.fsencode(info.filename))

@@ -9,6 +9,7 @@ import shutil
 import warnings
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import imagecodecs
@@ -51,7 +52,7 @@ OBJECTS = {
 """Kinds of object that are set aside, by name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seed:
     """``kind``: ``images`` (a folder), ``archive``, ``index``, ``mask``, ``facts`` or ``rules``."""
 
@@ -60,7 +61,7 @@ class Seed:
     folder: Path
     file: Path
 
-    @property
+    @cached_property
     def bytes(self) -> bytes:
         """The unbent content."""
         return self.file.read_bytes()
@@ -237,6 +238,7 @@ def _indexes(root: Path) -> list[Seed]:
             dataset.StudyID, dataset.AccessionNumber = "1", "1"
             files.add(dataset)
         files.write(folder)
+        files._stage["t"].cleanup()  # or it complains when it is collected
     shutil.rmtree(root / "disc-source")
     index = folder / "DICOMDIR"
     return [Seed("disc-folder", "images", folder, index), Seed("disc", "index", folder, index)]
