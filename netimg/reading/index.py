@@ -17,7 +17,7 @@ from netimg.reading.multiframe import with_parts
 from netimg.reading.person import persons
 from netimg.reading.problems import code_of, doubt, refusal, sentence
 from netimg.reading.tables import table
-from netimg.reading.walk import count, found_file, nothing_there, walk
+from netimg.reading.walk import count, found_file, nothing_there, too_many, walk
 from netimg.study import SetAside
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def index(root: Path, settings: Settings, *, progress: Progress = silent) -> Ind
         IDX-001, IDX-002 (also for one file that is not DICOM), IDX-008 for an index none of whose
         files is there, IDX-009, IDX-017.
     """
-    harvest = _Harvest(root, progress)
+    harvest = _Harvest(root, progress, settings["limits.files_max"])
     disc = _given_index(root, settings)
     if disc is None:
         harvest.expected = count(root, settings)
@@ -84,7 +84,9 @@ class _Harvest:
 
     root: Path
     progress: Progress
+    most: int
     expected: int = 0
+    found: int = 0
     done: int = 0
     headers: list[Header] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
@@ -95,6 +97,9 @@ class _Harvest:
     def without_aside(self, files: Iterable[Found | SetAside]) -> Iterator[Found]:
         """Files to read; what the walk could not open is kept here."""
         for file in files:
+            self.found += 1
+            if self.found > self.most:  # members of archives were not counted before
+                raise too_many(self.root, self.most)
             if isinstance(file, SetAside):
                 self.aside.append(file)
             else:

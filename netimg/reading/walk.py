@@ -138,9 +138,14 @@ def count(root: Path, settings: Settings) -> int:
                 else:
                     n += 1
         if n > most:
-            reason = f"more than {most} files, limits.files_max"
-            raise refusal(IDX_017, "folder", folder=root.name, reason=reason)
+            raise too_many(root, most)
     return n
+
+
+def too_many(root: Path, most: int) -> NetimgError:
+    """IDX-017: more files than may lie below one input."""
+    reason = f"more than {most} files, limits.files_max"
+    return refusal(IDX_017, "folder", folder=root.name or str(root), reason=reason)
 
 
 def nothing_there(root: Path) -> NetimgError:

@@ -11,6 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netimg.errors import InputError
 from netimg.reading import walk as walk_module
@@ -213,6 +215,34 @@ def test_too_many_files_are_refused_before_one_is_opened(tmp_path):
     assert count(tmp_path, few(files_max=6)) == 6
 
 
+def test_members_of_archives_count_as_files(tmp_path):
+    for n in range(3):
+        zipped(tmp_path / f"{n}.zip", {"a": b"x", "b": b"x"})
+    assert count(tmp_path, SETTINGS) == 3
+    assert index(tmp_path, few(files_max=6)).count == 6
+    with pytest.raises(InputError, match=r"more than 5 files, limits\.files_max"):
+        index(tmp_path, few(files_max=5))
+
+
+def test_a_folder_that_may_not_be_read_is_set_aside_and_the_others_are_read(tmp_path, monkeypatch):
+    for name in ("a/1", "locked/2", "z/3"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("x")
+    plain = os.scandir
+
+    def scandir(path):
+        if os.fspath(path).rstrip("/").endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return plain(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # tests may run with all rights
+    assert [f.name for f in files(tmp_path)] == ["a/1", "z/3"]
+    assert aside(tmp_path) == {
+        "locked": ("IDX-003", "locked could not be read (Permission denied)."),
+    }
+    assert index(tmp_path, SETTINGS).count == 3
+
+
 def test_a_path_beyond_its_length_is_set_aside(tmp_path):
     (tmp_path / ("n" * 200)).write_text("x")
     (tmp_path / "file").write_text("x")
@@ -323,6 +353,19 @@ def test_slices_of_a_file_are_those_of_its_bytes(tmp_path):
         assert (data[0], data[-1], data[2 << 20]) == (raw[0], raw[-1], raw[2 << 20])
         with pytest.raises(IndexError):
             data[len(raw)]
+
+
+@given(
+    size=st.integers(0, 200_000),
+    places=st.lists(st.tuples(st.integers(0, 210_000), st.integers(0, 70_000)), max_size=12),
+)
+def test_any_slices_of_a_file_in_any_order_are_those_of_its_bytes(tmp_path_factory, size, places):
+    path = tmp_path_factory.mktemp("bytes") / "file"
+    raw = bytes(n * 7 % 251 for n in range(size))
+    path.write_bytes(raw)
+    with content(found_file(path.name, path), SETTINGS) as data:
+        for start, length in places:
+            assert data[start : start + length] == raw[start : start + length]
 
 
 def test_a_zip_that_was_copied_incompletely_is_damaged(tmp_path):
