@@ -58,11 +58,11 @@ class Cut:
 
     @property
     def said(self) -> str:
-        """Parts with their sizes: ``30 slices each``, or ``B30f 12 slices, B60f 9 slices``."""
+        """Parts with their sizes: ``30 slices each``, or ``B30f: 12 slices, B60f: 9 slices``."""
         if len(set(self.counts)) == 1 and (self.is_time or len(self.counts) > _MOST_SAID):
             return f"{_slices(self.counts[0])} each"
         pairs = zip(self.values[:_MOST_SAID], self.counts, strict=False)
-        text = ", ".join(f"{value} {_slices(n)}" for value, n in pairs)
+        text = ", ".join(f"{value}: {_slices(n)}" for value, n in pairs)
         rest = len(self.values) - _MOST_SAID
         return f"{text}, and {rest} more" if rest > 0 else text
 

@@ -114,7 +114,7 @@ def test_two_kernels_interleaved_are_two_volumes(tmp_path):
     assert study.ct.description == "portal venous (kernel B30f)"
     assert study.ct.why[0].endswith("for its softer kernel")
     (said,) = [f.sentence for f in study.ct.flags if f.code == "GEO-009"]
-    assert "holds 2 volumes; it was split by kernel (B30f 12 slices, B60f 12 slices)" in said
+    assert "holds 2 volumes; it was split by kernel (B30f: 12 slices, B60f: 12 slices)" in said
 
 
 def test_three_localizers_beside_120_slices_are_set_aside(tmp_path):
