@@ -33,7 +33,7 @@ SLICE_TOL = 0.1
 
 _TILT_DEG = 0.5
 _FLAT_MM = 0.1
-_CROSSINGS = 1 << 20
+_CROSSINGS = 1 << 22
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _MOST_ROIS = 1000
 _MOST_CONTOURS = 100_000
@@ -200,15 +200,16 @@ def even_odd(polygons: Sequence[Points], shape: tuple[int, int]) -> NDArray[np.b
     low = np.clip(np.floor(np.minimum(y0, y1)) + 1, 0, shape[0]).astype(np.int64)
     high = np.clip(np.floor(np.maximum(y0, y1)) + 1, 0, shape[0]).astype(np.int64)
     ends = np.cumsum(np.maximum(high - low, 0))  # rows that edges cross, added up
-    crossings = np.zeros((shape[0], shape[1] + 1), dtype=np.uint8)
+    width = shape[1] + 1
+    odd = np.zeros(shape[0] * width, dtype=np.bool_)
     for first in range(0, int(ends[-1]), _CROSSINGS):
         crossing = np.arange(first, min(first + _CROSSINGS, int(ends[-1])))
         edge = np.searchsorted(ends, crossing, side="right")
         row = high[edge] - (ends[edge] - crossing)
         cut = x0[edge] + (row - y0[edge]) * (x1 - x0)[edge] / (y1 - y0)[edge]
         column = np.clip(np.ceil(cut), 0, shape[1]).astype(np.int64)
-        np.bitwise_xor.at(crossings, (row, column), 1)
-    inside: NDArray[np.bool_] = np.bitwise_xor.accumulate(crossings, axis=1)[:, :-1].astype(bool)
+        odd ^= np.bincount(row * width + column, minlength=odd.size) % 2 == 1
+    inside: NDArray[np.bool_] = np.logical_xor.accumulate(odd.reshape(-1, width), axis=1)[:, :-1]
     return inside
 
 
