@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netimg.errors import IDX_011, IDX_012, PIX_002, PIX_005, PIX_006, PIX_013, SEL_017, InputError
+from netimg.errors import IDX_011, IDX_012, PIX_005, PIX_006, PIX_013, SEL_017, InputError
 from netimg.reading.candidate import kernel_class
 from netimg.reading.draft import plain_series, stacked
-from netimg.reading.pixel_checks import check_format
+from netimg.reading.pixel_checks import check_bytes, check_format
 from netimg.reading.pixels import PixelOpener, StoredSlice
 from netimg.reading.places import along_of
 from netimg.reading.plausible import AIR_HU
@@ -61,8 +61,7 @@ def read_ct(draft: Draft, settings: Settings, *, regrid: bool = False) -> Series
     opener: Opener = read
     if found.resampling is not None:
         size = math.prod(found.grid.shape) * 4
-        if size > settings["limits.series_bytes_max"]:
-            raise refusal(PIX_002, "series", series=draft.label, gigabytes=size / 1e9)
+        check_bytes(size, draft.label, "limits.series_bytes_max", settings)
         opener = RegridOpener(read, found.resampling, found.grid, AIR_HU)
     series = plain_series(draft, found, opener)
     return replace(

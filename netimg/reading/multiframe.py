@@ -136,9 +136,13 @@ def _frames(whole: Attributes, file: Found, settings: Settings) -> tuple[Header,
     near = replace(whole, scan=_in_memory(whole.scan))
     described = _items(near, _PER_FRAME)
     count = max(announced, len(described))
-    if count > settings["limits.frames_max"]:
+    most = settings["limits.frames_max"]
+    if count > most:
         rows, columns = whole.integer(0x00280010), whole.integer(0x00280011)
-        raise refusal(PIX_002, file=file.name, rows=rows, columns=columns, frames=count)
+        limit = f"limits.frames_max = {most}"
+        raise refusal(
+            PIX_002, file=file.name, rows=rows, columns=columns, frames=count, limit=limit
+        )
     pixels = pixel_formats(whole, max(1, announced))
     common = _common(near, file, described, announced, pixels)
     return tuple(

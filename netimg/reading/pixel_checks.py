@@ -44,12 +44,16 @@ def check_format(headers: Sequence[Header], *, series: str, settings: Settings) 
     for header in headers:
         _check_kind(header, series)
         objects[header.file.name] += 4 * _check_one(header, series, settings)
-    total = objects.total()
-    if total > settings["limits.series_bytes_max"]:
-        raise refusal(PIX_002, "series", series=series, gigabytes=total / 1e9)
+    check_bytes(objects.total(), series, "limits.series_bytes_max", settings)
     for file, size in objects.most_common(1):
-        if size > settings["limits.object_bytes_max"]:
-            raise refusal(PIX_002, "series", series=file, gigabytes=size / 1e9)
+        check_bytes(size, file, "limits.object_bytes_max", settings)
+
+
+def check_bytes(size: int, name: str, key: str, settings: Settings) -> None:
+    """Refuse decoded bytes beyond a limit of the settings, PIX-002."""
+    if size > settings[key]:
+        limit = f"{key} = {settings[key]}"
+        raise refusal(PIX_002, "series", series=name, gigabytes=size / 1e9, limit=limit)
 
 
 def _check_kind(header: Header, series: str) -> None:
@@ -135,8 +139,14 @@ def _check_size(header: Header, settings: Settings) -> int:
     pixels, most = header.pixels, settings["limits.rows_columns_max"]
     rows, columns = pixels.rows or 0, pixels.columns or 0
     frames = header.frames or 1
-    if not (0 < rows <= most and 0 < columns <= most and (frames == 1 or header.frame)):
-        raise refusal(PIX_002, file=header.file.name, rows=rows, columns=columns, frames=frames)
+    limit = ""
+    if not (0 < rows <= most and 0 < columns <= most):
+        limit = f"limits.rows_columns_max = {most}"
+    elif frames != 1 and header.frame is None:
+        limit = "one picture in a file of this kind"
+    if limit:
+        file = header.file.name
+        raise refusal(PIX_002, file=file, rows=rows, columns=columns, frames=frames, limit=limit)
     needed = pixels.nbytes * pixels.pictures
     if _is_native(pixels) and pixels.length < needed:
         raise refusal(PIX_001, file=header.file.name, there=pixels.length, needed=needed)

@@ -39,7 +39,7 @@ def declared_filling(
     """Samples that the header calls filling; None where it names none.
 
     ``raw``: samples with the bits above BitsStored, where a filling may stand that is no value.
-    A filling of a CT that is tissue in HU is not believed: some exporters declare 0 HU.
+    A filling of a CT that is tissue or bone in HU is not believed: some exporters declare 0 HU.
     """
     if pixels.padding is None:
         return None
@@ -47,7 +47,8 @@ def declared_filling(
     low, high = sorted((pixels.padding, limit))
     filling: NDArray[np.bool_] = (stored >= low) & (stored <= high)
     if ct:
-        filling &= scaled <= table("pixels")["filling"]["air_most_hu"]
+        limits = table("pixels")["filling"]
+        filling &= (scaled <= limits["air_most_hu"]) | (scaled > limits["bone_most_hu"])
     if raw is not stored:
         filling |= (raw >= low) & (raw <= high) & (raw != stored)
     return filling

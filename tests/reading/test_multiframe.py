@@ -168,6 +168,7 @@ def test_more_frames_than_any_scan_has_cost_nothing(tmp_path):
     ((code, sentence),) = aside_of(tmp_path)
     assert code == "PIX-002"
     assert "claims a picture of 32 x 40 x 20001" in sentence
+    assert "(limits.frames_max = 20000)" in sentence
 
 
 def test_a_file_with_fewer_pixels_than_its_frames_need_is_refused(tmp_path):

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 
 from netimg.errors import InputError, NothingUsable
 from netimg.reading.studies import open_study, survey_study
+from netimg.settings import Settings
 from netimg.volume import Quantity
 from tests.make.dicom import bend, body, ct_series, pet_series
 from tests.make.multiframe import enhanced_ct
@@ -92,6 +93,14 @@ def test_a_range_of_declared_filling_is_left_out(tmp_path):
     assert np.array_equal(volume.values[:, :2], np.full((12, 2, 40), -1024))
     assert np.array_equal(volume.values[:, 2], np.full((12, 40), -1300))
     assert "6.2 %" in said(volume)["PIX-011"]  # 2 of 32 rows
+
+
+def test_a_filling_that_lost_its_sign_is_filling_all_the_same(tmp_path):
+    """-2000 in unsigned pixels is 63536: 62512 HU with the usual intercept."""
+    hu = np.where(CIRCLE, values(), 62512)
+    volume = loaded(tmp_path, hu, common={"PixelPaddingValue": 63536})
+    assert np.array_equal(volume.values, np.where(CIRCLE, values(), -1024))
+    assert set(said(volume)) == {"PIX-011"}
 
 
 def test_declared_filling_of_a_pet_becomes_nothing(tmp_path):
@@ -353,6 +362,22 @@ def test_the_extended_scale_is_said_with_its_end(tmp_path):
     assert said(loaded(tmp_path, hu)) == {
         "PIX-018": 'Series 1 "portal venous" uses the extended CT scale, up to 12000 HU.'
     }
+
+
+def test_frames_beyond_the_bytes_of_one_object_are_refused_before_they_are_read(tmp_path):
+    enhanced_ct(tmp_path, values())
+    whole = 12 * 32 * 40 * 4
+    exactly, less = (
+        Settings.shipped().with_values({"limits.object_bytes_max": most}, layer="test")
+        for most in (whole, whole - 1)
+    )
+    assert survey_study(tmp_path, settings=exactly).ct is not None
+    (item,) = survey_study(tmp_path, settings=less).set_aside
+    assert item.code == "PIX-002"
+    assert item.sentence == (
+        "enhanced_ct_0.dcm would need 0.0 GB, beyond the limit; nothing was allocated "
+        f"(limits.object_bytes_max = {whole - 1})."
+    )
 
 
 def test_frames_are_judged_like_slices(tmp_path):
