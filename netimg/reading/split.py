@@ -1,8 +1,8 @@
 """One SeriesInstanceUID may hold several volumes: which files make which.
 
-Keys are tried in a fixed order, and one splits only where it really takes several values. A file
-that does not say a value stays with most of the others. Keys of time split only where the parts
-lie over one another: beds of a PET and steps of a CT have their own times too. Limits and words:
+Keys are tried in a fixed order, and one splits only where it really takes several values; names
+and clocks come last, and only where a place is still there more than once. What is too little for
+a volume of its own is told apart from what is one. Limits and words:
 ``configs/reading/geometry.toml``.
 """
 
@@ -152,16 +152,14 @@ def _sorted_out(parts: Sequence[Part]) -> Split:
 
 def _telling(volumes: Sequence[Part]) -> tuple[Part, ...]:
     """Volumes with those cuts alone that tell them apart, not those that left out a scrap."""
-    every = [cut for part in volumes for cut in part.cuts]
+    places: dict[int, set[int]] = {}
+    for part in volumes:
+        for cut in part.cuts:  # parts of one cut share its values
+            places.setdefault(id(cut.values), set()).add(cut.place)
     return tuple(
-        replace(part, cuts=tuple(cut for cut in part.cuts if any(_beside(cut, o) for o in every)))
+        replace(part, cuts=tuple(cut for cut in part.cuts if len(places[id(cut.values)]) > 1))
         for part in volumes
     )
-
-
-def _beside(a: Cut, b: Cut) -> bool:
-    """Whether two parts come from one cut."""
-    return (a.key, a.values, a.counts) == (b.key, b.values, b.counts) and a.place != b.place
 
 
 def _is_turned(part: Part, main: Part) -> bool:
