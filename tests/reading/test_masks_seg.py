@@ -242,27 +242,31 @@ def test_a_seg_that_dcmqi_wrote(tmp_path, options):
     assert np.array_equal(read_mask(path, GRID, want="lesion").voxels, OTHER)
 
 
+def dcmqi_voxels(path, folder, number, grid, *, fractions=False):
+    """Voxels of a segment as ``segimage2itkimage`` reads them, each put where it says it lies."""
+    if not list(folder.glob("q-*.nii.gz")):
+        program = Path(sys.executable).with_name("segimage2itkimage")
+        words = [program, "--inputDICOM", path, "--outputDirectory", folder,
+                 "--outputType", "nii", "--prefix", "q"]  # fmt: skip
+        subprocess.run([str(w) for w in words], check=True, capture_output=True, timeout=120)
+    voxels = np.zeros(grid.shape, bool)
+    for file in sorted(folder.glob("q-*.nii.gz")):
+        image = nib.load(file)
+        values = np.asarray(image.dataobj)
+        if fractions:  # a file each, with the fractions in it
+            values = number * ((values > 127) & (file.name == f"q-{number}.nii.gz"))
+        ras = nib.affines.apply_affine(image.affine, np.argwhere(values == number))
+        at = np.rint(grid.to_index(ras * [-1, -1, 1])).astype(int)
+        voxels[tuple(at.T)] = True
+    return voxels
+
+
 @pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
-def test_dcmqi_and_highdicom_read_the_same_voxels(tmp_path, kind):
+def test_dcmqi_reads_the_same_voxels(tmp_path, kind):
     path = two(tmp_path, kind=kind)
-    program = Path(sys.executable).with_name("segimage2itkimage")
-    words = [program, "--inputDICOM", path, "--outputDirectory", tmp_path, "--outputType", "nii",
-             "--prefix", "q"]  # fmt: skip
-    subprocess.run([str(w) for w in words], check=True, capture_output=True, timeout=120)
-    files = sorted(tmp_path.glob("q*.nii*"))
-    assert files
     for number, expected in ((1, block()), (2, OTHER)):
         ours = read_mask(path, GRID, label=str(number)).voxels
-        theirs = np.zeros(SHAPE, bool)
-        for file in files:
-            image = nib.load(file)
-            values = np.asarray(image.dataobj)
-            if kind == "FRACTIONAL":  # a file each, with the fractions in it
-                values = number * ((values > 127) & (file.name == f"q-{number}.nii.gz"))
-            index = np.argwhere(values == number)
-            ras = nib.affines.apply_affine(image.affine, index)
-            at = np.rint(GRID.to_index(ras * [-1, -1, 1])).astype(int)
-            theirs[tuple(at.T)] = True
+        theirs = dcmqi_voxels(path, tmp_path, number, GRID, fractions=kind == "FRACTIONAL")
         assert np.array_equal(ours, expected)
         assert np.array_equal(ours, theirs)
 
@@ -519,6 +523,21 @@ def test_segments_of_a_real_file_that_partly_overlap_are_kept_apart(shared_data)
     masks = {name: read_mask(path, grid, label=name).voxels for name in colours}
     assert {name: int(mask.sum()) for name, mask in masks.items()} == colours
     assert sum(int((a & b).sum()) > 0 for a in masks.values() for b in masks.values()) > 5
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("folder", "file", "segments"),
+    [("seg_partial_overlap", "partial_overlaps.dcm", 5), ("seg_liver_on_ct", "liver.dcm", 1),
+     ("seg_bit_packing_23x38", "label.seg", 1)],
+)  # fmt: skip
+def test_dcmqi_reads_the_same_voxels_of_real_files(shared_data, tmp_path, folder, file, segments):
+    path = shared_data / "dicom_hard_geometry" / folder / file
+    own = read_mask_file(path)
+    for number in range(1, segments + 1):
+        ours = read_mask(path, own.grid, want="any", label=str(number)).voxels
+        assert ours.any()
+        assert np.array_equal(ours, dcmqi_voxels(path, tmp_path, number, own.grid))
 
 
 def test_a_mask_drawn_on_slices_of_which_one_is_missing_lands_on_the_filled_series(tmp_path):
