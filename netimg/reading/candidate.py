@@ -13,6 +13,7 @@ from netimg.reading.tracer import plain
 from netimg.study import Phase
 
 if TYPE_CHECKING:
+    from netimg.flag import Flag
     from netimg.reading.draft import Draft
     from netimg.study import OrganMedians, PhaseEvidence, Series
 
@@ -26,8 +27,17 @@ def as_candidate(series: Series, draft: Draft) -> Series:
     words = from_words(
         first.series_description, first.protocol, first.study.description, first.comments
     )
-    evidence = (*words, *from_tags(first))
-    return replace(series, phase_evidence=evidence, low_dose=is_low_dose(draft))
+    least, n = int(table("choice")["ct"]["min_slices"]), series.grid.shape[0]
+    flags = series.flags
+    if n < least:
+        numbers = {"series": name_of(series), "n": n, "least": least, "number": series.number}
+        flags = (*flags, doubt("GEO-010/few", touches=("ct",), **numbers))
+    return replace(
+        series,
+        phase_evidence=(*words, *from_tags(first)),
+        low_dose=is_low_dose(draft),
+        flags=flags,
+    )
 
 
 def with_phase_read(series: Series, medians: OrganMedians | None = None) -> Series:
@@ -88,10 +98,22 @@ def with_phase(series: Series, phase: str) -> Series:
             f"{_PHASE_WORD}{phase}: typed",
         ),
         flags=(
-            *(f for f in series.flags if f.code not in ("SEL-002", "SEL-003", "phase_conflict")),
+            *(
+                _of_phase(f, series.phase.value, phase)
+                for f in series.flags
+                if f.code not in ("SEL-002", "SEL-003", "phase_conflict")
+            ),
             said,
         ),
     )
+
+
+def _of_phase(flag: Flag, before: str, now: str) -> Flag:
+    """SEL-016 with the phase that is measured now; another flag as it is."""
+    if flag.code != "SEL-016":
+        return flag
+    told = flag.sentence.replace(f"the {before} phase", f"the {now} phase")
+    return replace(flag, sentence=told)
 
 
 def name_of(series: Series) -> str:

@@ -116,7 +116,7 @@ def choose_ct(series: Sequence[Series], *, asked: Series | None) -> Series | Non
     Phases, coverage and dose are those the series carry.
     """
     if asked is not None:
-        asked = undecided(asked)
+        asked = _as_asked(undecided(asked))
         flag = doubt("SEL-012", touches=("ct",), series=name_of(asked), option="--ct")
         return replace(
             asked,
@@ -145,6 +145,30 @@ def choose_ct(series: Sequence[Series], *, asked: Series | None) -> Series | Non
         why=(f"chosen: {reason}", *best.why),
         flags=(*best.flags, *_doubts(best, series, by_name=False), *ties),
     )
+
+
+def _as_asked(series: Series) -> Series:
+    """The CT as a person asked for it: its doubts no longer say that it must be asked for."""
+    flags, label = [], name_of(series)
+    for flag in series.flags:
+        if flag.code == "SEL-004" and flag.severity is Severity.HIGH and flag.value is not None:
+            numbers = {"spacing_mm": flag.value, "smallest_mm": 2 * flag.value}
+            limit = float(table("choice")["ct"]["coarse_spacing_mm"])
+            flags.append(
+                doubt(
+                    "SEL-004",
+                    touches=flag.touches,
+                    series=label,
+                    measured=flag.value,
+                    limit=limit,
+                    **numbers,
+                )
+            )
+        elif flag.code == "SEL-017" and flag.severity is Severity.HIGH:
+            flags.append(doubt("SEL-017/asked", touches=flag.touches, series=label))
+        elif flag.code != "GEO-010":
+            flags.append(flag)
+    return replace(series, flags=tuple(flags))
 
 
 def undecided(series: Series) -> Series:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from netimg.errors import InputError
+from netimg.flag import Severity
 from netimg.reading import open_study
 from netimg.reading.candidate import kernel_class
 from netimg.reading.choose import choose_ct, ct_rank
@@ -14,7 +15,7 @@ from netimg.reading.pair import pair, same_person
 from netimg.reading.select import select_again
 from netimg.study import Coverage, OrganMedians, Phase, Role
 from tests.make import arrays, trunk
-from tests.make.dicom import ct_series, later, pet_series, uid
+from tests.make.dicom import body, ct_series, later, pet_series, uid
 
 
 def said(series):
@@ -104,7 +105,7 @@ def test_slices_of_1_and_of_3_mm_are_equally_good():
 def test_two_equally_suitable_cts_are_said():
     chosen = choose_ct([candidate(4), candidate(9)], asked=None)
     assert chosen.number == 4
-    assert "series 4 was taken because its lower series number" in said(chosen)["SEL-001"]
+    assert "series 4 was taken for its lower series number" in said(chosen)["SEL-001"]
     assert "--ct" in said(chosen)["SEL-001"]
 
 
@@ -267,7 +268,10 @@ def test_a_virtual_unenhanced_ct_is_only_measured_by_name(tmp_path):
     vnc = next(s for s in study.cts if s.uid == uid("study", "vnc"))
     assert "(vnc)" in said(vnc)["SEL-017"]
     assert "--ct 1" in said(vnc)["SEL-017"]
-    assert open_study(tmp_path, ct="1").ct.uid == uid("study", "vnc")
+    asked = open_study(tmp_path, ct="1").ct
+    assert asked.uid == uid("study", "vnc")
+    assert "its CT numbers are estimates" in said(asked)["SEL-017"]
+    assert all(flag.severity is not Severity.HIGH for flag in asked.flags)
 
 
 def test_one_energy_of_a_dual_energy_ct_is_measured_and_said(tmp_path):
@@ -285,6 +289,20 @@ def test_slices_too_far_apart_are_said_with_both_numbers(tmp_path):
     assert "12.0 mm apart, too far apart to measure; at most 10 mm" in said(far)["SEL-004"]
     assert study.ct.uid == uid("study", "ct")
     assert "SEL-004" not in said(study.ct)
+    asked = open_study(tmp_path, ct=str(far.number)).ct
+    assert "12.0 mm apart; lesions under 24 mm may be missed" in said(asked)["SEL-004"]
+    assert all(flag.severity is not Severity.HIGH for flag in asked.flags)
+
+
+def test_a_ct_of_nine_slices_is_only_measured_by_name(tmp_path):
+    ct_series(tmp_path / "nine", body((9, 32, 40)), name="nine")
+    ct_series(tmp_path / "ct", common={"SeriesNumber": "9"})
+    study = open_study(tmp_path)
+    nine = next(s for s in study.cts if s.uid == uid("study", "nine"))
+    assert "has only 9 slices, and at least 10 are needed" in said(nine)["GEO-010"]
+    assert study.ct.uid == uid("study", "ct")
+    assert "GEO-010" not in said(study.ct)
+    assert "GEO-010" not in said(open_study(tmp_path, ct=str(nine.number)).ct)
 
 
 @pytest.mark.parametrize("name", ["CTAC 5.0", "AC CT", "WB LOW DOSE"])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from netimg.errors import UsageError
 from netimg.reading import open_study
 from netimg.reading.suv.header import Injection
 from netimg.reading.tables import table
@@ -228,6 +229,21 @@ def test_an_unnamed_and_a_contradictory_tracer_are_said_with_their_words(tmp_pat
     series = {s.uid: codes(s) for s in open_study(tmp_path).series}
     assert "(Solution, ^68^Gallium, PET AC)" in series[uid("study", "a")]["SEL-008"]
     assert "F-DOPA against Ga-68" in series[uid("study", "b")]["SEL-009"]
+
+
+def test_each_of_several_pets_takes_the_tracer_typed_for_it(tmp_path):
+    for number, name in ((4, "a"), (5, "b")):
+        pet_series(
+            tmp_path / name,
+            name=name,
+            radiopharmaceutical={"Radiopharmaceutical": "Solution"},
+            common={"SeriesNumber": str(number), "SeriesDescription": "PET"},
+        )
+    typed = (f"{uid('study', 'a')[:20]}=dotatate_ga68", "2=dotatoc_ga68")
+    found = {s.uid: s.tracer for s in open_study(tmp_path, overrides={"tracer": typed}).series}
+    assert found == {uid("study", "a"): "dotatate_ga68", uid("study", "b"): "dotatoc_ga68"}
+    with pytest.raises(UsageError, match="'dotatat'"):
+        open_study(tmp_path, overrides={"tracer": ("2=dotatat",)})
 
 
 def test_a_typed_tracer_is_recorded_and_takes_its_class(tmp_path):
