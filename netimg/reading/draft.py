@@ -113,7 +113,8 @@ def volumes_of(
     main = max(own, key=lambda draft: len(draft.headers))
     many = Draft(main.headers, kind, number).label
     if last > number:
-        many = many.replace(f"series {number}", f"series {number} to {last}", 1)
+        word = "and" if last == number + 1 else "to"
+        many = many.replace(f"series {number}", f"series {number} {word} {last}", 1)
     left, notes = _too_little(parts, many, main)
     result = [
         Draft(d.headers, kind, d.number, d.cuts, (*_split_notes(d, many), *notes)) for d in own

@@ -150,7 +150,7 @@ def pick(present: Sequence[FoundStudy], asked: str | None) -> str:
         raise UsageError(
             USE_003,
             what=f"{len(present)} studies: {_list(present)}.",
-            todo="Choose one with --study N or --study UID, or use `netimg batch`.",
+            todo="Choose one with --study, by number or UID, or take all with `netimg batch`.",
         )
     return present[0].uid if present else ""
 
@@ -158,7 +158,7 @@ def pick(present: Sequence[FoundStudy], asked: str | None) -> str:
 def _list(present: Sequence[FoundStudy]) -> str:
     def line(one: FoundStudy) -> str:
         kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(one.counts.items()))
-        return f"{one.number} {one.label} ({one.date or 'no date'}; {kinds}) {one.uid}"
+        return f"--study {one.number} is {one.label} ({one.date or 'no date'}; {kinds}; {one.uid})"
 
     text = "; ".join(line(one) for one in present[:10])
     return text if len(present) <= 10 else f"{text}; and {len(present) - 10} more"

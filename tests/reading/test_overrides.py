@@ -5,6 +5,7 @@ import pytest
 from netimg.errors import UsageError
 from netimg.reading import open_study
 from netimg.reading.overrides import check_overrides
+from tests.make.dicom import ct_series
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,14 @@ def test_what_can_be_meant_passes():
 def test_an_unknown_key_is_a_callers_bug():
     with pytest.raises(ValueError, match="colour"):
         check_overrides({"colour": 1})
+
+
+def test_a_typed_phase_is_the_one_that_is_said_to_be_measured(tmp_path):
+    ct_series(tmp_path / "a", common={"SeriesDescription": "arterial phase"})
+    ct_series(tmp_path / "b", name="b", common={"SeriesDescription": "portal venous"})
+    ct = open_study(tmp_path, ct="1", overrides={"phase": "delayed"}).ct
+    (said,) = [flag.sentence for flag in ct.flags if flag.code == "SEL-016"]
+    assert said.endswith("the delayed phase is measured.")
+    plain = open_study(tmp_path, ct="1").ct
+    (said,) = [flag.sentence for flag in plain.flags if flag.code == "SEL-016"]
+    assert said.endswith(f"the {plain.phase.value} phase is measured.")

@@ -62,7 +62,7 @@ def test_two_phases_by_acquisition_number_are_two_volumes(tmp_path):
     assert [float(s.load().values.max()) for s in study.series] == [120.0, 90.0]
     (said,) = [f.sentence for f in study.series[0].flags if f.code == "GEO-009"]
     assert said == (
-        'Series 1 to 2 "portal venous" came as one series that holds 2 time points or phases; '
+        'Series 1 and 2 "portal venous" came as one series that holds 2 time points or phases; '
         "it was split by acquisition (12 slices each)."
     )
     assert inspect_tree(study)["files"] == {"found": 24, "in_series": 24, "set_aside": 0}

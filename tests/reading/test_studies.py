@@ -87,7 +87,7 @@ def test_several_studies_are_listed_and_one_is_chosen(tmp_path):
         open_study(tmp_path)
     assert caught.value.code.id == "USE-003"
     assert caught.value.exit_code == 2
-    assert "2 studies: 1 a (2023-01-01; 12 CT)" in caught.value.what
+    assert "2 studies: --study 1 is a (2023-01-01; 12 CT; " in caught.value.what
     first, second = find_studies(tmp_path)
     assert (first.number, first.folder, first.label) == (1, "a", "a")
     assert first.counts == {"CT": 12}
