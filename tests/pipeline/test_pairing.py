@@ -3,15 +3,19 @@
 import json
 from dataclasses import replace
 
+import nibabel
 import numpy as np
 import pytest
 
 from netimg.anatomy import Anatomy
+from netimg.pipeline import MaskFile, Masks, Request, run
 from netimg.pipeline.pairing import laid_over
 from netimg.reading.pair import pair as paired
 from netimg.reporting.study_json import series_json, study_from_json, study_json
+from netimg.settings import Settings
 from netimg.volume import Mask
 from tests.make import arrays, pair
+from tests.make.dicom import ct_series, pet_series
 
 CT_FRAME, PET_FRAME = "1.2.3.1", "1.2.3.2"
 
@@ -96,3 +100,60 @@ def test_a_dome_within_a_breath_is_only_noted(shift_mm):
     again = laid_over(*examination(shift_mm=(0.0, 0.0, shift_mm)))
     assert "SEL-015" not in sentences(again)
     assert any("dome of the liver" in why for why in again.pets[0].why)
+
+
+@pytest.mark.slow
+def test_a_run_with_register_writes_how_the_pet_was_moved_and_measures_its_lesion(tmp_path):
+    """A CT and a PET as DICOM in two frames of reference, the masks given by a person."""
+    shift_mm = (12.0, -8.0, 20.0)
+    write_pair(tmp_path / "in", shift_mm)
+    nibabel_mask(tmp_path / "liver.nii.gz", pair.liver().voxels)
+    lesion = arrays.ellipsoid(pair.CT_GRID, pair.CENTRE, (15.0, 15.0, 15.0))
+    nibabel_mask(tmp_path / "lesion.nii.gz", lesion)
+    masks = Masks(
+        liver=MaskFile(path=tmp_path / "liver.nii.gz"),
+        lesions=(MaskFile(path=tmp_path / "lesion.nii.gz"),),
+    )
+    settings = Settings.shipped().with_values({"reporting.outputs": ["csv"]}, layer="test")
+    found = {}
+    for register in (False, True):
+        out = tmp_path / f"out {register}"
+        run(Request(input=tmp_path / "in", output=out, masks=masks, register=register), settings)
+        found[register] = json.loads((out / "results.json").read_text("utf-8"))
+    apart, laid = (found[key]["series"][1] for key in (False, True))
+    assert "registration" not in apart
+    assert laid["registration"]["accepted"] is True
+    assert laid["registration"]["translation_mm"] == pytest.approx(np.linalg.norm(shift_mm), abs=3)
+    values = {key: found[key]["lesions"][0]["values"] for key in found}
+    assert values[False].get("sstr_suv_mean") is None
+    assert values[True]["sstr_suv_mean"] == pytest.approx(5.0, rel=0.1)
+
+
+def write_pair(folder, shift_mm):
+    """CT and PET of `tests.make.pair` as DICOM, each in its own frame of reference."""
+    ct, pet = pair.ct(), pair.pet(shift_mm=shift_mm)
+    ct_series(
+        folder / "ct",
+        ct.values,
+        spacing_mm=ct.grid.spacing_mm,
+        first_lps_mm=ct.grid.origin_lps_mm,
+        frame="ct",
+    )
+    # 1 g/mL is 154e6 Bq x 2^(-3780 / 4057.7) / 72.5e3 g = 1113.7 Bq/mL; slope 0.75.
+    stored = np.rint(np.maximum(pet.values, 0.0) * 1113.7 / 0.75)
+    pet_series(
+        folder / "pet",
+        stored,
+        spacing_mm=pet.grid.spacing_mm,
+        first_lps_mm=pet.grid.origin_lps_mm,
+        frame="pet",
+    )
+
+
+def nibabel_mask(path, voxels):
+    """Write a mask on the CT of `tests.make.pair` as NIfTI."""
+    grid = pair.CT_GRID
+    affine = np.diag([-grid.spacing_mm[2], -grid.spacing_mm[1], grid.spacing_mm[0], 1.0])
+    affine[:3, 3] = np.array(grid.origin_lps_mm) * (-1.0, -1.0, 1.0)
+    image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0).astype(np.uint8), affine)
+    nibabel.save(image, path)
