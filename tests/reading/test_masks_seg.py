@@ -147,7 +147,7 @@ def test_frames_in_a_codec_that_no_writer_of_segs_has_are_decoded_like_images(tm
 
 def test_half_of_the_largest_fraction_is_the_border_and_is_said(tmp_path):
     steps = np.zeros((*SHAPE, 1))
-    for at, value in enumerate((0.1, 0.49, 0.51, 1.0)):
+    for at, value in enumerate((0.1, 0.49, 0.5, 1.0)):
         steps[4, 10, 10 + at] = value
     given = read_given(
         make.seg(
@@ -232,6 +232,7 @@ def test_a_seg_in_big_endian_order(tmp_path, kind, vr):
     assert np.array_equal(read_mask(path, GRID, want="lesion").voxels, OTHER)
 
 
+@pytest.mark.external
 @pytest.mark.parametrize("options", [(), ("--segmentationType", "labelmap"),
                                      ("--compress", "deflate")], ids=" ".join)  # fmt: skip
 def test_a_seg_that_dcmqi_wrote(tmp_path, options):
@@ -261,6 +262,7 @@ def dcmqi_voxels(path, folder, number, grid, *, fractions=False):
     return voxels
 
 
+@pytest.mark.external
 @pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
 def test_dcmqi_reads_the_same_voxels(tmp_path, kind):
     path = two(tmp_path, kind=kind)
@@ -525,6 +527,7 @@ def test_segments_of_a_real_file_that_partly_overlap_are_kept_apart(shared_data)
     assert sum(int((a & b).sum()) > 0 for a in masks.values() for b in masks.values()) > 5
 
 
+@pytest.mark.external
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     ("folder", "file", "segments"),
