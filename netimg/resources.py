@@ -9,7 +9,10 @@ import os
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _PACKAGE = Path(__file__).resolve().parent
 _COMMIT = "commit.txt"
@@ -76,3 +79,13 @@ def checkout_commit(root: Path) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return "" if commit is None else f"{commit}+changes" if changed else commit
+
+
+def inside(root: Path, parts: Iterable[str]) -> Path | None:
+    """Real path of something that a file names, below a folder; None where it leads out of it.
+
+    ``parts`` are data: absolute parts, ``..`` and links that lead out are all out. Whether
+    something is there is not said; it is opened without following links.
+    """
+    path = Path(os.path.realpath(root.joinpath(*parts)))  # `resolve` raises on links in a circle
+    return path if path.is_relative_to(os.path.realpath(root)) else None

@@ -16,6 +16,7 @@ from netimg.reading.attributes import Attributes
 from netimg.reading.problems import count, doubt, refusal
 from netimg.reading.scan import scan
 from netimg.reading.walk import content, found_file
+from netimg.resources import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -76,11 +77,12 @@ def listed_files(disc: DiscIndex) -> tuple[list[Found], list[Flag]]:
         if path is None:
             missing.append(_shown(entry))
             continue
-        real = path.resolve()
-        if not real.is_relative_to(folder.resolve()):
+        names = path.relative_to(folder).parts
+        real = inside(folder, names)
+        if real is None:
             outside.append(_shown(entry))
         elif real.is_file():
-            found[real] = found_file(path.relative_to(folder).as_posix(), real)
+            found[real] = found_file("/".join(names), real)
         else:
             missing.append(_shown(entry))
     if not found:

@@ -181,9 +181,10 @@ def test_an_entry_over_a_link_that_leads_out_is_not_opened(tmp_path):
     )
 
 
-def test_an_entry_that_is_a_pipe_is_not_opened(tmp_path):
-    disc(tmp_path, ["PAT0\\CT\\IM000001", "PIPE"])
+def test_an_entry_that_is_a_pipe_or_a_link_in_a_circle_is_not_opened(tmp_path):
+    disc(tmp_path, ["PAT0\\CT\\IM000001", "PIPE", "CIRCLE", "PAT0"])
     os.mkfifo(tmp_path / "PIPE")
+    (tmp_path / "CIRCLE").symlink_to("CIRCLE")
     assert names(index(tmp_path / "DICOMDIR", SETTINGS)) == ["PAT0/CT/IM000001"]
 
 
