@@ -226,6 +226,13 @@ def test_a_typed_reference_settles_times_that_disagree():
     assert record(result).sentence.startswith("reference 10:00:00 from --reference-at")
 
 
+def test_a_typed_reference_settles_private_times_of_two_scans():
+    headers = [part(ge_scan_datetime=private(f"2024031010{m}000")) for m in ("0", "3")]
+    assert refused(headers)[0] == "SUV-025"
+    typed = {"reference_time": "2024-03-10T10:00:00"}
+    assert factor(headers, overrides=typed) == pytest.approx(HOUR)
+
+
 def test_one_of_two_injections_is_chosen_by_number():
     first = Injection(dose="200000000", half_life="6586.2", tracer="FDG", start_time="073000")
     second = Injection(dose="370000000", half_life="6586.2", tracer="FDG", start_time="090000")

@@ -50,9 +50,16 @@ class Reference:
 
 
 def explicit(
-    slices: Sequence[PetSlice], times: Times, notes: Notes, *, repair: bool = True
+    slices: Sequence[PetSlice],
+    times: Times,
+    notes: Notes,
+    *,
+    repair: bool = True,
+    settled: bool = False,
 ) -> dict[str, dt.datetime]:
     """Candidates that state the reference, their dates brought to the acquisitions'.
+
+    ``settled``: a person typed the reference; slices that state different ones state none.
 
     Raises
     ------
@@ -68,6 +75,8 @@ def explicit(
         if not moments:
             continue
         if (max(moments) - min(moments)).total_seconds() > _limit("together_s"):
+            if settled:
+                continue
             values = f"{min(moments).isoformat()}, {max(moments).isoformat()}"
             raise refusal(SUV_025, attribute=tag, values=values)
         found[name] = min(moments)

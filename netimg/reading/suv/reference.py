@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 def gather(job: Job, case: Case, times: Times, given: Administration) -> dict[str, dt.datetime]:
     """Every decay reference that could be right, by name."""
-    found = candidates.explicit(job.slices, times, job.notes, repair=job.repair)
+    settled = "reference_time" in job.typed
+    found = candidates.explicit(
+        job.slices, times, job.notes, repair=job.repair or settled, settled=settled
+    )
     if times.series is not None:
         found["series_datetime"] = times.series
     shared = candidates.common(candidates.backcomputed(times, case.half_life_s, ge=times.ge))
