@@ -9,6 +9,7 @@ from netimg.reading.suv import resolve
 from tests.make.pet_headers import (
     COPPER,
     CU64,
+    F18,
     GA68,
     HOUR,
     KG,
@@ -169,6 +170,18 @@ def test_values_as_acquired_have_a_factor_for_each_slice():
     assert result.factors == pytest.approx(truth, rel=1e-9)
     assert result.method == "none_forward"
     assert pytest.approx(3600.0) == result.uptake_s
+
+
+def test_values_as_acquired_need_the_start_of_each_bed():
+    as_acquired = {"decay_correction": "NONE", "corrected_image": ("ATTN",)}
+    beds = [part(frame_reference_ms=f"{1000 * s}", **as_acquired) for s in (60, 660, 1260)]
+    code, sentence = refused(beds)
+    assert code == "SUV-029"
+    assert "one acquisition time 10:00:00 and frame times up to 20.0 min apart" in sentence
+    assert f"{100 * (2 ** (1200 / F18) - 1):.1f} %" in sentence
+    near = [part(frame_reference_ms=f"{1000 * s}", **as_acquired) for s in (60, 260)]
+    assert codes(near) == {"SUV-029"}
+    assert codes([part(**as_acquired), part(**as_acquired)]) == set()
 
 
 def test_factors_of_philips_are_those_of_each_slice():

@@ -18,7 +18,7 @@ from netimg.errors import (
 from netimg.reading.problems import refusal
 from netimg.reading.suv import administration, norms, nuclide, reference, units
 from netimg.reading.suv.checks import decay_of
-from netimg.reading.suv.decay import change, decayed, frame_gain, percent_text
+from netimg.reading.suv.decay import apart, change, decayed, frame_gain, percent_text
 from netimg.reading.suv.job import body_of, case_of
 from netimg.reading.suv.result import SuvResult
 from netimg.reading.suv.text import decimal
@@ -123,6 +123,7 @@ def _as_acquired(job: Job, case: Case, path: str, scale: tuple[float, ...]) -> S
     """Values not decay-corrected: one factor per slice."""
     times = times_of(job.slices)
     moment = _administered(job, case, times)
+    _check_starts(job, case, times)
     factors = tuple(
         1000.0 * case.kg / case.dose_bq * gain * s
         for gain, s in zip(_gains(case, times, moment), scale, strict=True)
@@ -137,6 +138,28 @@ def _as_acquired(job: Job, case: Case, path: str, scale: tuple[float, ...]) -> S
         administered_at=moment,
         uptake_s=(earliest - moment).total_seconds() if earliest else None,
     )
+
+
+def _check_starts(job: Job, case: Case, times: Times) -> None:
+    """Refuse one acquisition time for slices whose frame times say that they are of several beds.
+
+    Values as acquired need the start of each bed.
+    """
+    into = [value for value in times.frame_reference_s if value is not None]
+    if len(set(times.acquisitions)) > 1 or len(into) < len(job.slices):
+        return
+    apart_s = max(into) - min(into)
+    off = apart(apart_s, case.half_life_s)
+    limits = table("suv")["times"]
+    if apart_s <= limits["together_s"] or off <= limits["agree"]:
+        return
+    start = times.acquisitions[0]
+    a = f"one acquisition time {start.time().isoformat('seconds') if start else ''}"
+    b = f"frame times up to {apart_s / 60.0:.1f} min apart"
+    if off > limits["refuse"]:
+        raise refusal(SUV_029, a=a, b=b, percent=percent_text(off))
+    taken = "the acquisition time"
+    job.notes.add("SUV-029/note", a=a, b=b, percent=percent_text(off), taken=taken)
 
 
 def _to_start(job: Job, case: Case, path: str, scale: tuple[float, ...]) -> SuvResult:
