@@ -54,10 +54,6 @@ def inspect(
     parts = opt.check_require(require, ("pet", "suv"))
     settings = terminal.settings()
     overrides = reading.overrides()
-    if reading.register:
-        terminal.say(
-            "--register needs the outline of the liver: `netimg run` does it, not inspect."
-        )
     with terminal.progress() as progress:
         if terminal.is_live:  # elsewhere a line before every answer would only be noise
             progress.stage("read")

@@ -196,16 +196,6 @@ def test_inspect_takes_the_reading_options_and_says_what_they_change(
     assert call(["inspect", weightless, "--require", "liver"]) == 2
 
 
-def test_inspect_says_that_it_registers_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make.ct_series(tmp_path / "in")
-    assert call(["inspect", str(tmp_path / "in"), "--register"]) == 0
-    shown = capsys.readouterr()
-    assert "`netimg run` does it" in shown.err
-    assert "12 files = 12 in series" in shown.out
-
-
 def test_the_help_names_every_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
