@@ -50,26 +50,27 @@ TYPICAL_MB = 500.0
 GPU_SPEED = 50.0
 IMPORTS_MB, OTHER_S = 350.0, 8.0
 _THREAD_GAIN = 0.85
+_MOST_LOOKS = 4
 
 _LOCK = threading.Lock()
 
 
 class _Looked:
-    """What the last first look found, for the run on the same CT by the same plan that follows."""
+    """What first looks found, for the run on one of these CTs by the same plan that follows."""
 
     def __init__(self) -> None:
-        self._kept: tuple[weakref.ref[Volume], str, Seen] | None = None
+        self._kept: list[tuple[weakref.ref[Volume], str, Seen]] = []
 
     def keep(self, ct: Volume, plan: RunPlan, seen: Seen) -> None:
-        """Remember one look; the one before it is forgotten."""
-        self._kept = (weakref.ref(ct), plan.hash, seen)
+        """Remember a look as long as somebody holds its CT; no more than a few."""
+        alive = [kept for kept in self._kept if kept[0]() not in (None, ct)]
+        self._kept = [*alive[1 - _MOST_LOOKS :], (weakref.ref(ct), plan.hash, seen)]
 
     def take(self, ct: Volume, plan: RunPlan) -> Seen | None:
-        """What was seen on this very CT by this plan, once."""
-        kept, self._kept = self._kept, None
-        if kept is None or kept[0]() is not ct or kept[1] != plan.hash:
-            return None
-        return kept[2]
+        """What was seen on this very CT by this plan, once; everything else is forgotten."""
+        kept, self._kept = self._kept, []
+        fits = (seen for there, known, seen in kept if there() is ct and known == plan.hash)
+        return next(fits, None)
 
 
 _LOOKED = _Looked()

@@ -1,5 +1,6 @@
 """HU of the organs that tell a contrast phase, from a first look and from given masks."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -125,6 +126,22 @@ def test_after_a_first_look_the_same_ct_is_segmented_to_the_same_bits(settings, 
     assert [line for line in after.log if "s" not in line] == [
         line for line in alone.log if "s" not in line
     ]
+
+
+def test_a_first_look_is_not_repeated_by_the_run_on_the_same_ct(settings, liver_ct, caplog):
+    other = replace(liver_ct, values=liver_ct.values + 1.0)
+    with caplog.at_level(logging.INFO, logger="netimg.segmentation"):
+        for ct in (liver_ct, other):
+            locate(ct, settings=settings)
+        before = stages(caplog)
+        segment(liver_ct, settings=settings)
+        assert stages(caplog) == before  # the one network of this model had run already
+        segment(liver_ct, settings=settings)
+        assert stages(caplog) == before + 1
+
+
+def stages(caplog):
+    return sum(record.message == "stage" for record in caplog.records)
 
 
 def test_without_a_liver_nothing_is_located_and_it_is_said(settings, liver_ct):
