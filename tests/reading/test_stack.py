@@ -90,8 +90,10 @@ def test_a_tilt_of_15_degrees_is_refused_with_its_angle(tmp_path):
     )
     assert refusal(paths) == (
         "GEO-006",
-        "The gantry was tilted by 15.0 degrees; the slices of series 1 do not stack upright. "
-        "--regrid straightens them.",
+        (
+            "The gantry was tilted by 15.0 degrees; the slices of series 1 do not stack upright. "
+            "--regrid straightens them."
+        ),
     )
 
 
@@ -392,3 +394,29 @@ def test_non_square_pixels_keep_rows_and_columns_apart(tmp_path):
     grid = stacked(ct_series(tmp_path, spacing_mm=(3.0, 2.5, 1.25))).grid
     assert grid.spacing_mm == pytest.approx((3.0, 2.5, 1.25))
     assert grid.to_world(np.array([[2, 3, 4]]))[0] == pytest.approx((-20 + 5, -16 + 7.5, 6))
+
+
+def test_a_pet_with_a_missing_slice_or_two_spacings_is_refused_without_a_promise(tmp_path):
+    whole = 3.27 * np.arange(40)
+    straight = pet_series(tmp_path / "whole", small(40), positions=along_z(whole))
+    assert codes(stacked(straight, "PET")) == []
+    for name, places, code, says in (
+        (
+            "missing",
+            np.delete(whole, 20),
+            "GEO-004",
+            "between instance 20 and 21 (62.1 and 68.7 mm)",
+        ),
+        (
+            "two",
+            np.concatenate([np.arange(0, 30, 3.0), np.arange(30, 60, 5.0)]),
+            "GEO-003",
+            "3.00 mm from 0.0 to 30.0 mm, 5.00 mm from 30.0 to 55.0 mm",
+        ),
+    ):
+        paths = pet_series(tmp_path / name, small(len(places)), positions=along_z(places))
+        with pytest.raises(InputError) as caught:
+            stacked(paths, "PET")
+        assert caught.value.code.id == code
+        assert says in caught.value.what
+        assert "--regrid" not in str(caught.value)
