@@ -15,6 +15,7 @@ from netimg.geometry import Grid
 from netimg.reading import open_study
 from netimg.reading.masks import read_given, read_mask, read_mask_file
 from netimg.settings import Settings
+from netimg.volume import LabelMap
 from tests.make import masks as make
 from tests.make.codecs import ENCODERS
 from tests.make.dicom import bend, ct_series
@@ -397,6 +398,17 @@ def test_tracking_uids_come_with_the_lesions(tmp_path):
     one = read_mask(path, GRID, want="lesion", label="b")
     assert dict(one.tracking_uids) == {1: "1.2.3.5"}
     assert np.array_equal(one.labels == 1, OTHER)
+
+
+@pytest.mark.parametrize("text", ["", "no uid", "1.2.03", "1." * 40 + "1", "1..2"])
+def test_a_tracking_uid_that_is_none_is_no_identity(tmp_path, text):
+    path = make.seg(tmp_path, {"a": (block(), MASS, "1.2.3.4")})
+    assert read_mask(path, GRID, want="lesion").tracking_uids == {1: "1.2.3.4"}
+    dataset = pydicom.dcmread(path)
+    element = dataset.SegmentSequence[0]["TrackingUID"]
+    element._value = text  # as a file would hold it, unchecked
+    dataset.save_as(path)
+    assert not isinstance(read_mask(path, GRID, want="lesion"), LabelMap)
 
 
 def test_a_mask_that_names_a_series_that_is_not_here_is_doubted(tmp_path):

@@ -19,7 +19,7 @@ import numpy as np
 from netimg.errors import IDX_003, IDX_006, MSK_009, MSK_015
 from netimg.reading.masks.bounded import check_voxels, skip, unpacked
 from netimg.reading.masks.labels import Labels, Named, read_labels
-from netimg.reading.problems import refusal
+from netimg.reading.problems import readable, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -244,5 +244,6 @@ def _named(header: _Header, layers: int) -> tuple[Named, ...]:
             reason = f"segment {index} is label {label!r} of layer {layer!r}"
             raise refusal(IDX_003, file=header.file, reason=reason)
         code = _TYPE.search(row.get("Tags", ""))
-        named.append(Named(int(label), row.get("Name", ""), code and code[1], int(layer)))
+        name = readable(row.get("Name", ""))
+        named.append(Named(int(label), name, code and code[1], int(layer)))
     return tuple(named)

@@ -6,6 +6,7 @@ not there are empty; segments may overlap.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,8 @@ PLANE_TOL_MM = 0.1
 
 _MOST_SEGMENTS = 1024
 _SAME_PLANE_MM = 1e-3
+_UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
+_UID_MAX = 64
 _KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
 
 
@@ -180,10 +183,16 @@ def read_seg(a: Attributes, grid: Grid, settings: Settings) -> list[Structure]:
                 partial(seg.part, number),
                 item.text(0x00620005) or "",
                 code=codes[0].text(0x00080100) if codes else None,
-                tracking_uid=item.uid(0x00620021),
+                tracking_uid=_identity(item),
             )
         )
     return sorted(result, key=lambda structure: structure.number)
+
+
+def _identity(item: Attributes) -> str | None:
+    """Tracking UID of a segment, where it is one."""
+    uid = item.uid(0x00620021) or ""
+    return uid if _UID.fullmatch(uid) and len(uid) <= _UID_MAX else None
 
 
 def _kind(a: Attributes) -> str:
