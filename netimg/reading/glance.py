@@ -69,7 +69,10 @@ def _seen(series: Series, pets: Sequence[Series]) -> Series:
     volume = thinned(series, float(table("choice")["glance"]["step_mm"]))
     if volume is None:
         return series
+    seen = aorta_medians(volume)
     coverage, end = coverage_of(volume, series, pets)
+    if coverage is Coverage.CUT and seen.aorta is None:
+        coverage = Coverage.UNKNOWN  # a leg has no lungs either
     series = replace(series, coverage=coverage)
     if coverage is Coverage.COMPLETE:
         series = replace(series, why=(*series.why, "shows the whole liver, by its lungs"))
@@ -79,4 +82,4 @@ def _seen(series: Series, pets: Sequence[Series]) -> Series:
         series = replace(series, flags=(*series.flags, cut))
     if not read_phase(series).is_open:
         return series
-    return with_phase_read(series, aorta_medians(volume))
+    return with_phase_read(series, seen)

@@ -349,6 +349,13 @@ def test_the_stand_in_says_arterial_where_nothing_else_says_a_phase(trunks):
     assert "picture: aorta 3" in whole.why[0] + whole.why[-1]
 
 
+def test_a_leg_says_nothing_about_the_ends_of_a_liver(tmp_path):
+    phases(tmp_path, "leg a", "leg b")
+    for series in open_study(tmp_path).cts:
+        assert series.coverage is Coverage.UNKNOWN
+        assert "SEL-005" not in said(series)
+
+
 def test_a_single_ct_with_a_named_phase_is_not_looked_at(tmp_path):
     trunk.write(tmp_path)
     ct = open_study(tmp_path).ct
