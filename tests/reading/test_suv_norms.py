@@ -170,6 +170,10 @@ def test_a_norm_is_demanded_on_the_command_line_and_refused_where_it_cannot_be_h
     mass_kg = 9270 * 72.5 / (6680 + 216 * 72.5 / 1.78**2)
     assert series["suv"]["norm"] == "lbm-janma"
     assert series["suv"]["norm_ratios"]["lbm-janma"] == pytest.approx(mass_kg / 72.5)
+    assert call(["inspect", str(tmp_path), *line[3:], "--height-cm", "178"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    factor = f"{mass_kg / 72.5:.3f}"
+    assert f"yes, SUV by body weight; times {factor} it is SUV by lean body mass" in shown
     call(line)
     (series,) = json.loads(capsys.readouterr().out)["series"]
     assert (series["suv"]["possible"], series["suv"]["code"]) == (False, "SUV-014")

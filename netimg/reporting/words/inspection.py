@@ -97,11 +97,21 @@ def _suv(suv: Mapping[str, Any]) -> str:
     if not suv["possible"]:
         why = " ".join(filter(None, (suv["code"], suv.get("sentence"), suv.get("todo"))))
         return f"{phrases['no_suv']}. {why}"
-    norm = suv.get("norm", "bw")
-    parts = [phrases["suv"].format(norm=words()["norms"].get(norm, norm)), suv.get("sentence")]
+    parts = [_norm(suv), suv.get("sentence")]
     if suv.get("uptake_s") is not None:
         parts.append(phrases["minutes"].format(minutes=f"{suv['uptake_s'] / 60:.0f}"))
     return "; ".join(part for part in parts if part)
+
+
+def _norm(suv: Mapping[str, Any]) -> str:
+    """What SUV is normalised by, and the factor to the norm that was asked for."""
+    phrases, norms = words()["inspect"], words()["norms"]
+    asked = suv.get("norm", "bw")
+    ratio = (suv.get("norm_ratios") or {}).get(asked)
+    if asked == "bw" or ratio is None:
+        return str(phrases["suv"].format(norm=norms["bw"]))
+    other = norms.get(asked, asked)
+    return str(phrases["suv_other"].format(norm=norms["bw"], ratio=f"{ratio:.3f}", other=other))
 
 
 def _problems(problems: Sequence[Mapping[str, Any]]) -> Iterator[str]:
