@@ -14,6 +14,7 @@ from netimg.reading.suv.decay import decayed, mean_count_s
 from netimg.reading.suv.header import Injection, PetSlice, Private
 from netimg.volume import Quantity
 from tests.make.dicom import injection, pet_series
+from tests.make.multiframe import enhanced_pet
 
 TABLE = json.loads((Path(__file__).parent / "data" / "suv_cases.json").read_text("utf-8"))
 TOL = TABLE["rel_tol"]
@@ -163,6 +164,27 @@ def test_files_with_these_headers_give_the_same_factors_and_suv(case, tmp_path):
     volume = pet.load()
     assert volume.quantity is Quantity.SUV_BW
     assert volume.values[:n, 0, 0] == pytest.approx(expect["suv_of_stored_1000"], rel=1e-6)
+
+
+@cases([c for c in TABLE["cases"] if c["iod"] == "enhanced"])
+def test_multi_frame_files_with_these_headers_give_the_same_factors_and_suv(case, tmp_path):
+    (item,) = injections(case)
+    value, scheme, meaning = item.pop("RadionuclideCode")
+    pick = ("Manufacturer", "PatientWeight", "AttenuationCorrected", "DecayCorrected")
+    common = {k: v for k, v in case["common"].items() if k in pick or k.endswith(("Time", "UTC"))}
+    enhanced_pet(
+        tmp_path,
+        np.full((10, 4, 4), 1000),
+        common=common,
+        isotope=item
+        | {"RadionuclideCodeSequence": [(value, scheme, meaning)], "Radiopharmaceutical": None},
+        seconds=150.0,
+    )
+    pet, expect = read_back(case, tmp_path, "bw"), case["expect"]
+    assert pet.suv.factors == pytest.approx([expect["factor"][0]] * 10, rel=TOL)
+    assert pet.suv.method == expect["method"]
+    assert pet.suv.reference_at == expect["reference"]
+    assert pet.load().values[:, 0, 0] == pytest.approx([expect["suv_of_stored_1000"][0]] * 10)
 
 
 @cases(CLASSIC_WRONG)
