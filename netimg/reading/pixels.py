@@ -118,13 +118,21 @@ class PixelOpener:
             look.rubbish = has_rubbish(raw, stored, part.pixels.bits_stored or 16)
         scaled = _scaled(stored, part)
         filling = declared_filling(stored, scaled, part.pixels, raw=raw, ct=look.ct)
-        if filling is None and look.ct:
-            filling = usual_filling(stored, scaled)
+        if look.ct:
+            usual = usual_filling(stored, scaled)
+            filling = _either(filling, usual)
         if filling is not None:
             scaled[filling] = AIR_HU if look.ct else 0.0
         if part.factor != 1.0:
             scaled *= part.factor
         return scaled, filling
+
+
+def _either(a: NDArray[np.bool_] | None, b: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Where one of two masks is set, as far as there are any."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a | b
 
 
 def _scaled(stored: NDArray[Any], part: StoredSlice) -> NDArray[Any]:

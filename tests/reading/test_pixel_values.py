@@ -95,6 +95,15 @@ def test_a_range_of_declared_filling_is_left_out(tmp_path):
     assert "6.2 %" in said(volume)["PIX-011"]  # 2 of 32 rows
 
 
+@pytest.mark.parametrize("declared", [0, -2000, -1500])
+def test_the_usual_filling_is_known_beside_another_that_is_declared(tmp_path, declared):
+    hu = np.where(CIRCLE, values(), -2000)
+    hu[:, 15] = np.where(hu[:, 15] > -500, declared, hu[:, 15])
+    volume = loaded(tmp_path, hu, common={**SIGNED, "PixelPaddingValue": declared})
+    kept = hu if declared == 0 else np.where(hu == declared, -1024, hu)
+    assert np.array_equal(volume.values, np.where(CIRCLE, kept, -1024))
+
+
 def test_a_filling_that_lost_its_sign_is_filling_all_the_same(tmp_path):
     """-2000 in unsigned pixels is 63536: 62512 HU with the usual intercept."""
     hu = np.where(CIRCLE, values(), 62512)
