@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from pydicom.uid import ImplicitVRLittleEndian
 
 from netimg.reading import open_study
 from netimg.reading.masks import read_mask
@@ -406,3 +407,31 @@ def test_a_typed_activity_opens_the_object_in_mbq_to_the_strict_policy(shared_da
     typed = {"suv_policy": "qiba", "dose_bq": 368.08e6}
     study = open_study(shared_data / "pet_dro" / "DRO_3_0.zip", overrides=typed)
     assert float(study.pets[0].load().values.max()) == pytest.approx(4.0, abs=6e-4)
+
+
+@pytest.mark.parametrize("vr", ["UN", "implicit", "block 11"])
+def test_private_values_are_read_whatever_their_type_and_block(tmp_path, vr):
+    paths = make.pet_series(
+        tmp_path,
+        STORED,
+        radiopharmaceutical=FDG,
+        common={"Manufacturer": "Philips Medical Systems", "Units": "CNTS"},
+        private={BLOCK: {"7053,1000": "0.0005"}},
+    )
+    for path in paths:
+        dataset = make.pydicom.dcmread(path)
+        if vr == "UN":
+            del dataset[0x7053, 0x1000]
+            dataset.add_new((0x7053, 0x1000), "UN", b"0.0005")
+        elif vr == "block 11":
+            del dataset[0x7053, 0x0010], dataset[0x7053, 0x1000]
+            dataset.add_new((0x7053, 0x0010), "LO", "SOMEBODY ELSE")
+            dataset.add_new((0x7053, 0x1000), "DS", "77")
+            dataset.add_new((0x7053, 0x0011), "LO", BLOCK)
+            dataset.add_new((0x7053, 0x1100), "DS", "0.0005")
+        else:
+            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+        dataset.save_as(path, implicit_vr=vr == "implicit", little_endian=True)
+    pet, values = read(tmp_path)
+    assert pet.suv.method == "philips_suv_factor"
+    assert values == pytest.approx(STORED * 0.75 * 0.0005, rel=1e-6)
