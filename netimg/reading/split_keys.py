@@ -24,7 +24,7 @@ from netimg.reading.split_times import (
     over_one_another,
     seconds,
 )
-from netimg.reading.stack import broken_direction
+from netimg.reading.stack import broken_direction, has_place
 from netimg.reading.tables import table
 
 if TYPE_CHECKING:
@@ -150,6 +150,14 @@ def _pixel(place: int) -> Callable[[Header], float | None]:
     return value
 
 
+def _in_plane(header: Header) -> tuple[float, ...] | None:
+    """Where the first pixel lies in the plane of the picture, to half a millimetre."""
+    if not has_place(header) or broken_direction(header.orientation):
+        return None
+    place, axes = np.array(header.position), np.array(header.orientation).reshape(2, 3)
+    return tuple(np.round(2 * (axes @ place)).tolist())
+
+
 def _corrections(header: Header) -> tuple[str, ...] | None:
     if header.pet is None or not header.pet.corrected_image:
         return None
@@ -202,6 +210,7 @@ KEYS: tuple[tuple[str, Key], ...] = (
 LAST_KEYS: tuple[tuple[str, Key], ...] = (
     ("reference", by_frame_time),
     ("gate", over_one_another(any_gate, _plain, mixed=True)),
+    ("origin", _if_any_volume(_exact(_in_plane, lambda _: ""))),
     ("description", _if_any_volume(_exact(lambda h: h.series_description))),
     ("comments", _if_any_volume(_exact(lambda h: h.comments))),
     ("number", _if_any_volume(_exact(lambda h: h.series_number))),

@@ -340,6 +340,15 @@ def test_what_differs_splits_and_what_only_some_files_say_does_not(tmp_path, ben
         assert text == ["coordinate system 1", "coordinate system 2"]  # a UID is nobody's word
 
 
+def test_two_fields_beside_one_another_at_the_same_heights_are_two_volumes(tmp_path):
+    paths = more(tmp_path, "left", body(hu=50.0))
+    first = (25.0, -16.0, 0.0)
+    paths += more(tmp_path, "right", body(hu=70.0), first_lps_mm=first)
+    assert sizes(paths) == ([12, 12], ["field position 1", "field position 2"])
+    origins = {s.grid.origin_lps_mm[0] for s in open_study(tmp_path).series}
+    assert origins == {-20.0, 25.0}
+
+
 def test_corrected_and_uncorrected_pet_in_one_series_are_two_volumes(tmp_path):
     more(tmp_path, "ac", make=pet_series)
     nac = {"CorrectedImage": ["NORM", "DECY"], "AttenuationCorrectionMethod": None}
