@@ -130,7 +130,7 @@ class RegridOpener:
         if volume is None:
             read = self.slices()
             values = self.change.apply(read.values, self.outside)
-            volume = Volume(values=values, grid=self.grid, quantity=read.quantity)
+            volume = Volume(values=values, grid=self.grid, quantity=read.quantity, flags=read.flags)
             self._alive = weakref.ref(volume)
         return volume
 

@@ -48,3 +48,11 @@ def test_who_measures_gets_the_flags_of_the_values(tmp_path):
     study, held = look(open_study(tmp_path))
     assert "25.0 %" in flags(study.pets[0])["PIX-011"].sentence
     assert len(held) == 1
+
+
+def test_a_straightened_series_says_what_the_values_of_its_slices_say(tmp_path):
+    places = [(-20.0, -16.0, z) for z in np.delete(3.0 * np.arange(13), 5)]
+    ct_series(tmp_path, METAL, positions=places)
+    study = open_study(tmp_path, overrides={"regrid": True})
+    assert study.ct.grid.shape[0] == 13
+    assert "PIX-018" in {flag.code for flag in study.ct.load().flags}
