@@ -92,6 +92,8 @@ class _Harvest:
     aside: list[SetAside] = field(default_factory=list)
     discs: list[DiscIndex] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
+    closed: dict[Path, NetimgError] = field(default_factory=dict)
+    """Archives that were refused, also after some of their members were read."""
     shared: Shared = field(default_factory=Shared)
 
     def without_aside(self, files: Iterable[Found | SetAside]) -> Iterator[Found]:
@@ -115,14 +117,17 @@ class _Harvest:
                 self.aside.append(_index_aside(outcome.disc))
             if error is None:
                 continue
-            if error.code is IDX_009 and file.path.samefile(self.root):
-                raise error
-            self.aside.append(SetAside(path=file.name, code=str(error.code), sentence=error.what))
+            if error.code is IDX_009:
+                if file.path.samefile(self.root):
+                    raise error
+                self.closed.setdefault(file.path, error)
+            self.aside.append(_refused(file.name, error))
         self.done += len(outcomes)
         self.progress.step(self.done, max(self.done, self.expected))
 
     def index(self, settings: Settings) -> Index:
         """Everything in order of the names, copies left out."""
+        self._withdraw()
         headers = sorted(self.headers, key=_place)
         found = len({h.file.name for h in headers}) + len(self.aside)
         if not found:
@@ -146,6 +151,15 @@ class _Harvest:
             flags=tuple(self.flags),
         )
 
+    def _withdraw(self) -> None:
+        """Set aside what was read of an archive that was refused: half a study is none."""
+        closed = {h.file: self.closed[h.file.path] for h in self.headers if self._is_closed(h)}
+        self.headers = [h for h in self.headers if not self._is_closed(h)]
+        self.aside += (_refused(file.name, error) for file, error in closed.items())
+
+    def _is_closed(self, header: Header) -> bool:
+        return header.file.member is not None and header.file.path in self.closed
+
     def _of_discs(self, headers: Sequence[Header]) -> list[Flag]:
         """What is wrong with the indexes of discs that were found."""
         if not self.discs:
@@ -165,6 +179,10 @@ def _given_index(root: Path, settings: Settings) -> DiscIndex | None:
     if not root.is_file():
         return None
     return read_disc_index(found_file(root.name, root.resolve()), settings)
+
+
+def _refused(name: str, error: NetimgError) -> SetAside:
+    return SetAside(path=name, code=str(error.code), sentence=error.what)
 
 
 def _index_aside(disc: DiscIndex) -> SetAside:
@@ -235,8 +253,7 @@ def _digests(
         try:
             digests.append((header, digest(header.file, settings, decoded=decoded)))
         except NetimgError as error:
-            name, code = header.file.name, str(error.code)
-            aside.append(SetAside(path=name, code=code, sentence=error.what))
+            aside.append(_refused(header.file.name, error))
     return digests, aside
 
 

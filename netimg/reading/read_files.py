@@ -93,7 +93,7 @@ class FileReader:
         self._jobs.put(None)  # ends the thread, should it ever wake up
         unpacked = self._archives.unpacked
         self._jobs, self._archives = None, Archives(self._settings)
-        self._archives.unpacked = unpacked
+        self._archives.unpacked.update(unpacked)
         reason = f"the drive did not answer within {seconds} s, limits.read_s"
         return Outcome(file, error=refusal(IDX_003, file=file.name, reason=reason))
 

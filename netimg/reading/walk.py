@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
+from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,14 +52,15 @@ class Found:
 
 
 class Archives:
-    """Archives held open while their members are read, and the bytes unpacked from them so far.
+    """Archives held open while their members are read, and the bytes unpacked from each so far.
 
-    A context manager; closes what it opened.
+    A context manager; closes what it opened. An archive that was refused once stays refused.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.most: int = settings["limits.zip_bytes_max"]
-        self.unpacked = 0
+        self.unpacked: Counter[Path] = Counter()
+        self._refused: dict[Path, NetimgError] = {}
         self._open: dict[Path, tuple[zipfile.ZipFile, BinaryIO]] = {}
 
     def __enter__(self) -> Self:
@@ -83,12 +85,36 @@ class Archives:
             self._open[file.path] = (archive, stream)
         return self._open[file.path][0]
 
-    def add(self, n: int, name: str) -> None:
-        """Count unpacked bytes; refuse beyond the limit."""
-        self.unpacked += n
-        if self.unpacked > self.most:
+    def add(self, n: int, path: Path) -> None:
+        """Count bytes unpacked from an archive; refuse beyond the limit."""
+        self.unpacked[path] += n
+        if self.unpacked[path] > self.most:
             reason = f"it unpacks to more than {self.most / 1e9:.3g} GB, limits.zip_bytes_max"
-            raise refusal(IDX_009, reason=reason, where=name)
+            raise refusal(IDX_009, reason=reason, where=path.name)
+
+    def content(self, file: Found, settings: Settings) -> bytes:
+        """Whole member of an archive.
+
+        Raises
+        ------
+        InputError
+            IDX-003 damaged, IDX-004 not DICOM, IDX-009 unpacks beyond the limits.
+        """
+        if file.path in self._refused:
+            raise self._refused[file.path]
+        try:
+            return unpack(
+                self.at(file),
+                str(file.member),
+                name=file.name,
+                settings=settings,
+                count=lambda n: self.add(n, file.path),
+                wanted=may_be_dicom,
+            )
+        except NetimgError as error:
+            if error.code is IDX_009:
+                self._refused[file.path] = error
+            raise
 
 
 def walk(root: Path, settings: Settings) -> Iterator[Found | SetAside]:
@@ -203,10 +229,10 @@ def content(file: Found, settings: Settings, archives: Archives | None = None) -
     """
     if file.member is not None:
         if archives is not None:
-            yield _unpack(file, settings, archives)
+            yield archives.content(file, settings)
         else:
             with Archives(settings) as own:
-                data = _unpack(file, settings, own)
+                data = own.content(file, settings)
             yield data
         return
     with open_found(file) as stream:
@@ -341,14 +367,3 @@ def _members(file: Found, settings: Settings, prefix: str) -> Iterator[Found | S
             yield _aside(name, "IDX-019")
         else:
             yield Found(name, file.path, member.name, member.size, file.mtime_ns)
-
-
-def _unpack(file: Found, settings: Settings, archives: Archives) -> bytes:
-    return unpack(
-        archives.at(file),
-        str(file.member),
-        name=file.name,
-        settings=settings,
-        count=lambda n: archives.add(n, file.path.name),
-        wanted=may_be_dicom,
-    )

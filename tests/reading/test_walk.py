@@ -481,9 +481,39 @@ def test_what_all_members_unpack_to_is_counted_together(tmp_path):
         for file in files(archive)[:2]:
             with content(file, SETTINGS, archives):
                 pass
-    assert archives.unpacked == 6 << 20
+    assert archives.unpacked == {archive: 6 << 20}
     (kept,) = index(archive, few(zip_bytes_max=12 << 20)).headers
     assert kept.file.name == "0"
+
+
+def test_each_archive_has_its_own_limit(tmp_path):
+    paths = ct_series(tmp_path / "ct")
+    size = paths[0].stat().st_size
+    root = tmp_path / "root"
+    root.mkdir()
+    for n in range(4):
+        zipped(root / f"{n}.zip", {p.name: p.read_bytes() for p in paths[n * 3 : n * 3 + 3]})
+    assert len(index(root, few(zip_bytes_max=4 * size)).headers) == 12
+    zipped(
+        root / "0.zip", {p.name: p.read_bytes() for p in paths[:3]} | {"4": paths[0].read_bytes()}
+    )
+    found = index(root, few(zip_bytes_max=int(3.5 * size)))
+    assert len(found.headers) == 9
+    assert found.count == 13
+
+
+def test_half_an_archive_is_none(tmp_path):
+    """What was read before an archive is refused is not used as if it were all."""
+    root = tmp_path / "root"
+    root.mkdir()
+    paths = ct_series(tmp_path / "ct")
+    size = paths[0].stat().st_size
+    zipped(root / "study.zip", {p.name: p.read_bytes() for p in paths})
+    found = index(root, few(zip_bytes_max=int(7.5 * size)))
+    assert found.headers == ()
+    assert found.count == len(found.set_aside) == 12
+    assert {item.code for item in found.set_aside} == {"IDX-009"}
+    assert len(index(root, few(zip_bytes_max=12 * size)).headers) == 12
 
 
 def test_too_many_members_are_refused(tmp_path):
