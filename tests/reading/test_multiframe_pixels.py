@@ -2,14 +2,22 @@
 
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from pydicom.data import get_testdata_file
 
 from netimg.errors import InputError
+from netimg.reading.attributes import Attributes
 from netimg.reading.decode import find_frames
+from netimg.reading.pixel_format import pixel_formats
+from netimg.reading.pixels import read_slice
+from netimg.reading.scan import scan
 from netimg.reading.studies import open_study, survey_study
+from netimg.reading.walk import content, found_file
+from netimg.settings import Settings
 from tests.make import dicom
 from tests.make.codecs import ENCODERS, JPEG, RLE, jpeg_2000, lossless_jpeg, rle
 from tests.make.multiframe import enhanced_ct, enhanced_pet, legacy, repack
@@ -211,3 +219,16 @@ def test_frames_that_are_cut_off_after_the_index_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(InputError, match="IDX-003"):
         ct.load()
+
+
+@pytest.mark.parametrize("name", ["rtdose.dcm", "rtdose_rle.dcm"])
+def test_frames_that_other_programs_wrote_are_those_that_pydicom_sees(name):
+    """Fifteen frames of 32 bits, native and RLE, as they come with pydicom."""
+    path = Path(get_testdata_file(name, download=False))
+    file = found_file(path.name, path)
+    settings = Settings.shipped()
+    with content(file, settings) as data:
+        formats = pixel_formats(Attributes(scan(data, name=name, settings=settings), name), 15)
+    theirs = pydicom.dcmread(get_testdata_file("rtdose.dcm", download=False)).pixel_array
+    ours = [read_slice(file, pixels, settings) for pixels in formats]
+    assert np.array_equal(ours, theirs)
