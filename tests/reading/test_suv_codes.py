@@ -103,6 +103,9 @@ CASES = {
     "SUV-027": case({"CorrectedImage": None}),
     "SUV-027/note": case({"CorrectedImage": None, "Units": "GML", "SUVType": "BW"}),
     "SUV-028": case({"SeriesTime": None, "AcquisitionTime": None}),
+    "SUV-028/undated": case(
+        {"SeriesDate": None, "AcquisitionDate": None}, clock("091200"), says="no date"
+    ),
     "SUV-029": case(
         {"SeriesTime": "095000", "FrameReferenceTime": "74000"}, says="09:50:00 and 10:15:00"
     ),

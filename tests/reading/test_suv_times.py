@@ -3,7 +3,7 @@
 import pytest
 
 from netimg.reading.suv import resolve
-from tests.make.pet_headers import HOUR, after, beds, cases, codes, factor, part, t_ave
+from tests.make.pet_headers import HOUR, after, beds, cases, codes, factor, part, refused, t_ave
 
 
 def test_the_plain_header_has_its_factor_and_no_warning():
@@ -172,3 +172,11 @@ def test_times_are_read_as_they_were_meant(case):
     slices, truth, said = case
     assert factor(slices) == pytest.approx(truth, rel=1e-6)
     assert codes(slices) == said
+
+
+def test_times_without_any_date_need_the_reference_typed():
+    undated = part(series_date=None, acquisition_date=None)
+    code, sentence = refused(undated)
+    assert (code, "no date" in sentence) == ("SUV-028", True)
+    typed = {"reference_time": "2024-03-10T10:00:00"}
+    assert factor(undated, overrides=typed) == pytest.approx(HOUR)

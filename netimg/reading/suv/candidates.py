@@ -163,7 +163,12 @@ def choose(
     if earliest is not None:
         notes.add("SUV-047")
         return Reference("earliest_acquisition", earliest)
-    raise refusal(SUV_028)
+    raise no_time(times)
+
+
+def no_time(times: Times) -> Exception:
+    """SUV-028: no time at all, or times of day without a date."""
+    return refusal(SUV_028, "undated" if times.undated else "")
 
 
 def _series_or(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from netimg.errors import (
     SUV_025,
     SUV_026,
-    SUV_028,
     SUV_029,
     SUV_030,
     SUV_031,
@@ -16,7 +15,7 @@ from netimg.errors import (
     SUVError,
 )  # fmt: skip
 from netimg.reading.problems import refusal
-from netimg.reading.suv import administration, norms, nuclide, reference, units
+from netimg.reading.suv import administration, candidates, norms, nuclide, reference, units
 from netimg.reading.suv.checks import decay_of
 from netimg.reading.suv.decay import apart, change, decayed, frame_gain, percent_text
 from netimg.reading.suv.job import body_of, case_of
@@ -211,7 +210,7 @@ def _gains(case: Case, times: Times, moment: dt.datetime) -> list[float]:
     gains = []
     for start, frame in zip(times.acquisitions, times.frame_s, strict=True):
         if start is None:
-            raise refusal(SUV_028)
+            raise candidates.no_time(times)
         if frame is None:
             raise refusal(SUV_030)
         elapsed = (start - moment).total_seconds()
@@ -235,7 +234,7 @@ def _administered(job: Job, case: Case, times: Times) -> dt.datetime:
     """Injection as an instant before the earliest acquisition."""
     given = _recorded(job, case, times)
     if times.earliest is None:
-        raise refusal(SUV_028)
+        raise candidates.no_time(times)
     return administration.settle(
         given,
         times.earliest,

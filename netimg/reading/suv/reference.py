@@ -74,7 +74,7 @@ def _qiba(times: Times, found: dict[str, dt.datetime]) -> Reference:
     for name in ("ge_scan_datetime", "earliest_acquisition"):
         if name in found:
             return Reference(name, found[name])
-    raise refusal(SUV_028)
+    raise candidates.no_time(times)
 
 
 def _ibsi(case: Case, times: Times, found: dict[str, dt.datetime]) -> Reference:
@@ -82,10 +82,10 @@ def _ibsi(case: Case, times: Times, found: dict[str, dt.datetime]) -> Reference:
     if "ge_scan_datetime" in found:
         return Reference("ge_scan_datetime", found["ge_scan_datetime"])
     if None in times.acquisitions or None in times.frame_reference_s:
-        raise refusal(SUV_028)
+        raise candidates.no_time(times)
     if None in times.frame_s:
         raise refusal(SUV_030)
     back = candidates.backcomputed(times, case.half_life_s, ge=False, zero_is_start=False)
     if not back:
-        raise refusal(SUV_028)
+        raise candidates.no_time(times)
     return Reference("backcomputed_per_slice", min(back), back)

@@ -31,6 +31,8 @@ class Times:
     ge: bool
     zone: str | None = None
     """Offset from universal time of the times of day, where it is known."""
+    undated: bool = False
+    """Whether there are times of day and no date for any."""
 
     @property
     def earliest(self) -> dt.datetime | None:
@@ -47,15 +49,18 @@ def times_of(slices: Sequence[PetSlice]) -> Times:
     series_day = day(first.series_date, "series date (0008,0021)")
     stated = {_series(part) for part in slices}
     series = stated.pop() if len(stated) == 1 else None
+    acquisitions = tuple(_acquisition(s, series_day, series, zone) for s in slices)
+    nothing = series is None and all(a is None for a in acquisitions)
     return Times(
         series=series,
-        acquisitions=tuple(_acquisition(s, series_day, series, zone) for s in slices),
+        acquisitions=acquisitions,
         frame_reference_s=tuple(
             _seconds(s.frame_reference_ms, "frame reference time (0054,1300)") for s in slices
         ),
         frame_s=tuple(_duration(s.frame_duration_ms) for s in slices),
         ge=is_ge(first.manufacturer),
         zone=zone,
+        undated=nothing and any(s.series_time or s.acquisition_time for s in slices),
     )
 
 
