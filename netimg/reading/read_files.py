@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netimg.settings import Settings
 
 _LOOK_S = 0.5  # between two looks at a thread that has not finished
+_BUSY = 0.002  # share of that time that a thread which computes has had, even on a full machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,14 @@ class FileReader:
     """Reads files in order. A context manager; holds archives open in between.
 
     A file that the system does not hand out within ``limits.read_s`` is given up, IDX-003; the
-    thread that waits for it is left to itself.
+    thread that waits for it is left to itself. A thread that computes is not waiting.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._archives = Archives(settings)
         self._jobs: SimpleQueue[_Job | None] | None = None
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -73,16 +75,21 @@ class FileReader:
 
     def _some(self, files: Sequence[Found]) -> list[Outcome]:
         """Outcomes of the files up to one that stalls."""
-        if self._jobs is None:
+        if self._jobs is None or self._thread is None:
             self._jobs = SimpleQueue()
             arguments = (self._jobs, self._settings, self._archives)
-            threading.Thread(target=_work, args=arguments, daemon=True).start()
+            self._thread = threading.Thread(target=_work, args=arguments, daemon=True)
+            self._thread.start()
         job = _Job(files)
         self._jobs.put(job)
         most: int = self._settings["limits.read_s"]
+        cpu_s = busy = 0.0
         while not job.finished.wait(_LOOK_S):
-            done = list(job.outcomes)
-            if time.monotonic() - job.since > most and len(done) < len(files):
+            done, now = list(job.outcomes), time.monotonic()
+            spent_s = _cpu_s(self._thread)
+            if spent_s - cpu_s > _BUSY * _LOOK_S:
+                cpu_s, busy = spent_s, now
+            if now - max(job.since, busy) > most and len(done) < len(files):
                 return [*done, self._give_up(files[len(done)], most)]
         if job.failure is not None:
             raise job.failure
@@ -92,10 +99,17 @@ class FileReader:
         assert self._jobs is not None  # noqa: S101  # it stalled while working
         self._jobs.put(None)  # ends the thread, should it ever wake up
         unpacked = self._archives.unpacked
-        self._jobs, self._archives = None, Archives(self._settings)
+        self._jobs, self._thread, self._archives = None, None, Archives(self._settings)
         self._archives.unpacked.update(unpacked)
         reason = f"the drive did not answer within {seconds} s, limits.read_s"
         return Outcome(file, error=refusal(IDX_003, file=file.name, reason=reason))
+
+
+def _cpu_s(thread: threading.Thread) -> float:
+    """Seconds that a thread has computed; 0 where the system does not say."""
+    if thread.ident is None or not hasattr(time, "pthread_getcpuclockid"):
+        return 0.0
+    return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
 
 
 @dataclass(slots=True)

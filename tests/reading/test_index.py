@@ -353,6 +353,23 @@ def test_a_drive_that_does_not_answer_costs_its_file(tmp_path, monkeypatch):
     assert "the drive did not answer within 1 s, limits.read_s" in found.set_aside[0].sentence
 
 
+def test_a_file_that_takes_long_to_understand_is_not_given_up(tmp_path, monkeypatch):
+    ct_series(tmp_path)
+    monkeypatch.setattr(read_files, "_LOOK_S", 0.05)
+    settings = SETTINGS.with_values({"limits.read_s": 1}, layer="test")
+    plain = read_files.read_file
+
+    def slow(file, *arguments):
+        if file.name == "IM0005.dcm":
+            began = time.monotonic()
+            while time.monotonic() - began < 1.5:
+                pass
+        return plain(file, *arguments)
+
+    monkeypatch.setattr(read_files, "read_file", slow)
+    assert len(index(tmp_path, settings).headers) == 12
+
+
 def test_a_scratch_on_the_disc_costs_its_file_at_whichever_read(tmp_path, monkeypatch):
     """The k-th read of the whole run fails, for every k until the run ends unharmed."""
     ct_series(tmp_path, [[[0.0] * 8] * 8] * 4)
