@@ -220,7 +220,7 @@ def header_of(
         body_part=a.text(0x00180015),
         manufacturer=a.text(0x00080070),
         kernel=a.text(0x00181210),
-        contrast_agent=a.text(0x00180010) or ("given" if a.items(0x00180012) else None),
+        contrast_agent=a.text(0x00180010) or ("given" if 0x00180012 in a else None),
         contrast_route=a.text(0x00181040),
         contrast_time=a.text(0x00181042),
         exposure_mas=_exposure_mas(a),

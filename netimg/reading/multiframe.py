@@ -37,6 +37,7 @@ LEGACY_PET = "1.2.840.10008.5.1.4.1.1.128.1"
 MULTIFRAME = (ENHANCED_CT, LEGACY_CT, ENHANCED_PET, LEGACY_PET)
 """SOP classes whose frames are slices."""
 
+_CONTRAST, _TRACER, _REAL_WORLD = 0x00189341, 0x00189737, 0x00409096
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _CONVERTED_SHARED, _CONVERTED = 0x00209170, 0x00209171
 _NEEDED = {
@@ -69,12 +70,12 @@ _GROUPS = (
     0x00189304,  # CT Acquisition Details
     0x00189118,  # Cardiac Synchronization
     0x00189253,  # Respiratory Synchronization
-    0x00189341,  # Contrast/Bolus Usage
+    _CONTRAST,  # Contrast/Bolus Usage
     0x00189363,  # Multi-energy CT Processing
     0x00189732,  # PET Frame Acquisition
     0x00189736,  # PET Frame Correction Factors
     0x00189749,  # PET Reconstruction
-    0x00189737,  # Radiopharmaceutical Usage
+    _TRACER,  # Radiopharmaceutical Usage
 )
 """Groups whose elements are read as if they stood in the data set."""
 
@@ -163,6 +164,8 @@ class _Common:
     frame: FrameOf
     first: Header
     injections: tuple[Injection, ...] | None
+    contrast: dict[str, Any]
+    mapping: RealWorld | None
 
     def attributes(self, own: Scan | None) -> tuple[Attributes, Attributes]:
         """Where the values of a frame are looked up, and its converted attributes alone."""
@@ -204,7 +207,9 @@ def _common(
             parts=whole.integer(0x00209163),
         ),
         first=header_of(alike, file, pixels=pixels[0]),
-        injections=injections_of(alike),
+        injections=_injections(alike),
+        contrast=_contrast(alike),
+        mapping=real_world(alike),
     )
 
 
@@ -244,7 +249,8 @@ def _header(common: _Common, own: Scan | None, number: int) -> Header:
     a, parked = common.attributes(own)
     pixels = common.pixels[min(number, len(common.pixels)) - 1]
     header = header_of(a, common.first.file, pixels=pixels, like=common.first)
-    mapping = real_world(a)
+    said = () if own is None else own.elements  # sequences that only the shared groups have: once
+    mapping = real_world(a) if _REAL_WORLD in said else common.mapping
     missing = _missing(common, own, parked)
     changes: dict[str, Any] = {
         "instance_number": number,
@@ -252,7 +258,7 @@ def _header(common: _Common, own: Scan | None, number: int) -> Header:
         "acquired_at": stamp(a.text(0x00189074) or "") or header.acquired_at,
         "acquisition_number": a.integer(0x00209156) or header.acquisition_number,
         "exposure_mas": a.float(0x00189332) or header.exposure_mas,
-        **_contrast(a),
+        **(_contrast(a) if _CONTRAST in said else common.contrast),
     }
     if header.sop_class in (ENHANCED_PET, LEGACY_PET):
         if mapping is not None:
@@ -262,7 +268,8 @@ def _header(common: _Common, own: Scan | None, number: int) -> Header:
                 "intercept": mapping.intercept,
                 "modality_table": mapping.table,
             }
-        changes["pet"] = _pet(common, a, mapping)
+        injections = _injections(a) if _TRACER in said else common.injections
+        changes["pet"] = _pet(common, a, mapping, injections)
     elif header.sop_class == ENHANCED_CT:
         changes["rescale_type"] = _ct_unit(header.rescale_type, mapping)
     frame = replace(common.frame, number=number, missing=missing, volumetric=a.text(0x00089206))
@@ -281,7 +288,7 @@ def _ct_unit(rescale_type: str | None, mapping: RealWorld | None) -> str | None:
 
 def _contrast(a: Attributes) -> dict[str, Any]:
     """Agent, route and start of the contrast that the frame was taken with."""
-    usage = a.items(0x00189341)
+    usage = a.items(_CONTRAST)
     if usage and not any((item.text(0x00189342) or "").upper() == "YES" for item in usage):
         return {"contrast_agent": None}
     agents = a.items(0x00180012) or ()
@@ -298,13 +305,23 @@ def _contrast(a: Attributes) -> dict[str, Any]:
     return said
 
 
-def _pet(common: _Common, a: Attributes, mapping: RealWorld | None) -> PetSlice:
+def _injections(a: Attributes) -> tuple[Injection, ...] | None:
+    """Radiopharmaceuticals of a frame: of several, those that it names."""
+    agents = {item.integer(0x00189729) for item in a.items(_TRACER) or ()}
+    every = injections_of(a)
+    if agents and every is not None and len(every) > 1:
+        return injections_of(a, agents=agents)
+    return every
+
+
+def _pet(
+    common: _Common,
+    a: Attributes,
+    mapping: RealWorld | None,
+    injections: tuple[Injection, ...] | None,
+) -> PetSlice:
     """What SUV needs from a frame."""
     enhanced = common.first.sop_class == ENHANCED_PET
-    agents = {item.integer(0x00189729) for item in a.items(0x00189737) or ()}
-    injections = common.injections
-    if agents and injections is not None and len(injections) > 1:
-        injections = injections_of(a, agents=agents)
     duration_ms = a.float(0x00189220)
     changes: dict[str, Any] = {
         "acquisition_datetime": _start(a, duration_ms),
