@@ -14,6 +14,7 @@ import numpy as np
 from netimg.reading.index import kind_of
 from netimg.reading.places import normal_of
 from netimg.reading.split_times import (
+    NOT_SAID,
     any_gate,
     by_blocks,
     by_frame_time,
@@ -73,6 +74,29 @@ def _near(value: Callable[[Header], float | None], unit: str) -> Key:
 def _if_any_volume(key: Key) -> Key:
     """A key that does not split where it leaves no part that can be a volume."""
     return lambda headers: if_volumes(key(headers), headers)
+
+
+def _if_alike(key: Key) -> Key:
+    """A key that splits only into parts of about one length: a few slices sent again are copies."""
+
+    def groups(headers: Sequence[Header]) -> Groups:
+        found = key(headers)
+        sizes = [len(own) for _, own in found]
+        alike = min(sizes) >= table("geometry")["split"]["alike"] * max(sizes)
+        return if_volumes(found, headers) if alike else [("", list(headers))]
+
+    return groups
+
+
+def _said(value: Callable[[Header], Any]) -> Key:
+    """Files that say a value, and files that say none."""
+
+    def groups(headers: Sequence[Header]) -> Groups:
+        silent = [h for h in headers if value(h) is None]
+        named = [(NOT_SAID, silent), ("said", [h for h in headers if value(h) is not None])]
+        return [(text, own) for text, own in named if own]
+
+    return groups
 
 
 def _with_silent(found: dict[Any, list[Header]], text: Callable[[Any], str]) -> Groups:
@@ -208,12 +232,20 @@ KEYS: tuple[tuple[str, Key], ...] = (
 """In the order in which they are tried."""
 
 LAST_KEYS: tuple[tuple[str, Key], ...] = (
+    ("frame", _if_alike(_said(lambda h: h.frame_of_reference))),
+    ("image_type", _if_alike(_said(_image_type))),
+    ("kernel", _if_alike(_said(lambda h: h.kernel))),
+    ("field", _if_alike(_said(lambda h: h.reconstruction_mm))),
+    ("kvp", _if_alike(_said(lambda h: h.kvp))),
+    ("rescale", _if_alike(_said(lambda h: h.rescale_type))),
     ("reference", by_frame_time),
     ("gate", over_one_another(any_gate, _plain, mixed=True)),
-    ("origin", _if_any_volume(_exact(_in_plane, lambda _: ""))),
-    ("description", _if_any_volume(_exact(lambda h: h.series_description))),
-    ("comments", _if_any_volume(_exact(lambda h: h.comments))),
-    ("number", _if_any_volume(_exact(lambda h: h.series_number))),
+    ("origin", _if_alike(_exact(_in_plane, lambda _: ""))),
+    ("description", _if_alike(_exact(lambda h: h.series_description))),
+    ("comments", _if_alike(_exact(lambda h: h.comments))),
+    ("description", _if_alike(_said(lambda h: h.series_description))),
+    ("comments", _if_alike(_said(lambda h: h.comments))),
+    ("number", _if_alike(_exact(lambda h: h.series_number))),
     ("block", by_blocks),
 )
 """Tried where a place is still there more than once."""

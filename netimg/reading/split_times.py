@@ -29,10 +29,16 @@ if TYPE_CHECKING:
     """Places along the normal in mm, each once and in order."""
 
 
+NOT_SAID = "not said"
+
+
 def over_one_another(
     value: Callable[[Header], Any], text: Callable[[Any], str] = str, *, mixed: bool = False
 ) -> Key:
-    """Groups by value where they show the same places; what lies side by side stays together."""
+    """Groups by value where they show the same places; what lies side by side stays together.
+
+    Files that say nothing are a group too: a second time may be a copy with a number added.
+    """
 
     def groups(headers: Sequence[Header]) -> Groups:
         found: dict[Any, list[Header]] = {}
@@ -40,12 +46,12 @@ def over_one_another(
             found.setdefault(value(header), []).append(header)
         silent = found.pop(None, [])
         along = along_of(headers)
-        if len(found) < 2 or along is None:
+        named = [(NOT_SAID, silent)] if silent else []
+        named += [(text(key), found[key]) for key in sorted(found)]
+        if len(named) < 2 or along is None:
             return [("", list(headers))]
         places = {id(header): mm for header, mm in zip(headers, along.tolist(), strict=True)}
-        volumes = _laid([(text(key), found[key]) for key in sorted(found)], places, mixed=mixed)
-        max(volumes, key=lambda volume: len(volume[1]))[1].extend(silent)
-        return if_volumes(volumes, headers)
+        return if_volumes(_laid(named, places, mixed=mixed), headers)
 
     return groups
 
@@ -168,4 +174,5 @@ def seconds(frame: tuple[float, float]) -> str:
 
 
 def _range(values: Sequence[str]) -> str:
-    return values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"
+    said = [value for value in values if value != NOT_SAID] or [NOT_SAID]
+    return said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}"

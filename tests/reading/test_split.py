@@ -322,22 +322,38 @@ def test_heartbeats_energies_and_units_in_one_series_are_volumes_of_their_own(
             {"common": {"ImageType": ["DERIVED", "PRIMARY", "AXIAL"]}},
             ["image type DERIVED\\PRIMARY\\AXIAL", "image type ORIGINAL\\PRIMARY\\AXIAL"],
         ),
-        ({"common": {"ReconstructionDiameter": "350"}}, None),
         ({"common": {"KVP": "80"}}, ["tube voltage 80 kV", "tube voltage 120 kV"]),
     ],
-    ids=["direction", "pixel", "frame", "image type", "said once", "voltage"],
+    ids=["direction", "pixel", "frame", "image type", "voltage"],
 )
-def test_what_differs_splits_and_what_only_some_files_say_does_not(tmp_path, bends, says):
+def test_pictures_that_differ_in_what_they_are_are_split(tmp_path, bends, says):
     paths = more(tmp_path / "a", "a") + more(tmp_path / "b", "b", **bends)
     found, text = sizes(paths)
-    if "ReconstructionDiameter" in bends.get("common", {}):
-        assert found == [24]
-        return
     assert found == [12, 12]
     if says is not None:
         assert sorted(text) == sorted(says)
     else:
         assert text == ["coordinate system 1", "coordinate system 2"]  # a UID is nobody's word
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "key"),
+    [
+        ("TemporalPositionIdentifier", "2", "time point"),
+        ("NominalPercentageOfCardiacPhase", 70.0, "cardiac phase"),
+        ("ReconstructionDiameter", "350", "field"),
+        ("ImageComments", "second reconstruction", "comment"),
+    ],
+)
+def test_a_copy_that_says_what_the_first_does_not_is_a_volume_of_its_own(
+    tmp_path, attribute, value, key
+):
+    paths = more(tmp_path, "a", body(hu=50.0))
+    paths += more(tmp_path, "b", body(hu=70.0), common={attribute: value})
+    found, text = sizes(paths)
+    assert found == [12, 12]
+    assert all(part.startswith(key) for part in text)
+    assert {float(s.load().values.max()) for s in open_study(tmp_path).series} == {50.0, 70.0}
 
 
 def test_two_fields_beside_one_another_at_the_same_heights_are_two_volumes(tmp_path):
@@ -347,6 +363,19 @@ def test_two_fields_beside_one_another_at_the_same_heights_are_two_volumes(tmp_p
     assert sizes(paths) == ([12, 12], ["field position 1", "field position 2"])
     origins = {s.grid.origin_lps_mm[0] for s in open_study(tmp_path).series}
     assert origins == {-20.0, 25.0}
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"ReconstructionDiameter": "350"},
+        {"TemporalPositionIdentifier": "2"},
+        {"ImageComments": "nice"},
+        {"TriggerTime": "120"},
+    ],
+)
+def test_what_only_some_slices_say_splits_nothing(tmp_path, says):
+    assert sizes(ct_series(tmp_path, per_slice=dict.fromkeys((2, 3, 7), says))) == ([12], [""])
 
 
 def test_corrected_and_uncorrected_pet_in_one_series_are_two_volumes(tmp_path):
@@ -378,6 +407,16 @@ def test_a_series_sent_twice_is_one_volume_and_its_copies_are_said(tmp_path):
     assert "12 slices are there twice" in next(
         f.sentence for f in study.ct.flags if f.code == "GEO-013"
     )
+
+
+def test_a_few_slices_sent_again_with_another_comment_are_copies(tmp_path):
+    more(tmp_path, "a")
+    again = places(*(3.0 * np.arange(4)))
+    comment = {"ImageComments": "sent again"}
+    more(tmp_path, "b", body((4, 32, 40)), positions=again, common=comment)
+    study = open_study(tmp_path)
+    assert [s.grid.shape[0] for s in study.series] == [12]
+    assert [item.code for item in study.set_aside] == ["GEO-013"] * 4
 
 
 def test_two_slices_of_another_size_beside_a_volume_are_set_aside_and_said(tmp_path):
