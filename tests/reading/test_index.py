@@ -331,6 +331,7 @@ def test_a_failing_walk_ends_the_reading(tmp_path):
         read_all(broken(), SETTINGS, expected=12, done=list)
 
 
+@pytest.mark.slow
 def test_a_drive_that_does_not_answer_costs_its_file(tmp_path, monkeypatch):
     """A share that hangs: one read that never comes back, then a good one."""
     paths = ct_series(tmp_path)
@@ -353,6 +354,7 @@ def test_a_drive_that_does_not_answer_costs_its_file(tmp_path, monkeypatch):
     assert "the drive did not answer within 1 s, limits.read_s" in found.set_aside[0].sentence
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_long_to_understand_is_not_given_up(tmp_path, monkeypatch):
     ct_series(tmp_path)
     monkeypatch.setattr(read_files, "_LOOK_S", 0.05)
@@ -411,3 +413,25 @@ def test_a_bug_in_reading_is_raised_and_not_swallowed(tmp_path, monkeypatch):
 def test_a_reader_may_read_nothing():
     with FileReader(SETTINGS) as reader:
         assert reader.read([]) == []
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("data", ["dicom_hard_geometry", "pet_headers"])
+def test_every_real_file_ends_in_a_series_or_is_set_aside(shared_data, data):
+    """Number of files found = in series + set aside, in every folder, study by study."""
+    folders = sorted(path for path in (shared_data / data).iterdir() if path.is_dir())
+    assert len(folders) >= 4
+    for folder in folders:
+        found = index(folder, SETTINGS)
+        accounted(found, folder)
+        studies = find_studies(folder)
+        for one in studies:
+            try:
+                study = survey_study(folder, study=one.uid)
+            except InputError as error:
+                assert error.code.id == "IDX-020", folder  # noqa: PT017  # all the others are read
+                continue
+            names = [path for path, _ in study.files]
+            assert len(names) == len(set(names)), folder
+            if len(studies) == 1:
+                assert len(names) == found.count, folder
