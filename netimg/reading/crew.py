@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 100
 _FILES_PER_HELPER = 1500  # fewer are read before it has started
-_SERVE = "from netimg.reading.crew import serve; serve()"
+_SERVE = "import sys; sys.path.append(sys.argv[2]); from netimg.reading.crew import serve; serve()"
 _AHEAD = 3
 _JOIN_S = 0.2
 
@@ -172,15 +172,13 @@ def _start(settings: Settings, chunks: _Chunks) -> _Helper | None:
     """A helper at work; None where the system starts no more processes."""
     ours, theirs = socket.socketpair()
     root = str(Path(netimg.__file__).resolve().parents[1])
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
     try:
         process = subprocess.Popen(  # noqa: S603  # our own interpreter and code
-            [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno())],
+            [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno()), root],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
-            env=os.environ | {"PYTHONPATH": path},
         )
     except OSError:
         ours.close()

@@ -115,7 +115,7 @@ def test_the_memory_of_a_control_group_counts(tmp_path, monkeypatch):
 
 def test_headers_of_many_files_are_lean(tmp_path):
     """20,000 of them must leave room within 300 MB."""
-    paths = ct_series(tmp_path, np.zeros((400, 4, 4)))
+    paths = ct_series(tmp_path, np.zeros((200, 4, 4)))
     index(tmp_path, SETTINGS)
     tracemalloc.start()
     found = index(tmp_path, SETTINGS)

@@ -392,6 +392,8 @@ def test_members_are_read_through_and_never_written_out(tmp_path):
     assert found.count == len(paths) + 1
     assert [a.code for a in found.set_aside] == ["IDX-004"]
     assert set(tmp_path.rglob("*")) == before
+    archive.rename(tmp_path / "study.dcm")  # its name decides nothing
+    assert len(index(tmp_path / "study.dcm", SETTINGS).headers) == len(paths)
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", "C:/x", "C:x", "..\\x", "\\x"])
