@@ -384,7 +384,7 @@ def test_a_long_value_is_passed_over_and_the_rest_is_read(tmp_path):
 def test_a_header_that_takes_too_long_is_refused(tmp_path, monkeypatch):
     raw = before_the_name(implicit(tmp_path), sequence(0x00091001, item() * 5000))
     seconds = count()  # a second goes by between two looks
-    monkeypatch.setattr("netimg.reading.scan.time.thread_time", lambda: float(next(seconds)))
+    monkeypatch.setattr("netimg.reading.budget.time.thread_time", lambda: float(next(seconds)))
     code, what = refused(raw)
     assert code == "IDX-017"
     assert "it took longer than 2 s, limits.header_s" in what
