@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netimg.finding import Finding, Findings, Scope, Source
@@ -27,7 +28,7 @@ from netimg.measurement.uncertainty import ModelBand
 from netimg.study import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from netimg.anatomy import Anatomy
     from netimg.arrays import MaskZYX
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _GRID_TOL_MM = 0.01
+_EVERY_NUMBER = ("GEO-018",)
+"""A CT that was straightened or filled on request."""
 _VESSELS = {"hepatic_vein": 21, "portal_vein": 22, "ivc": 23}
 _TREATED = (61, 62, 63)
 
@@ -88,7 +91,17 @@ def _on_own_grid(
         *lesions,
         *_diameters(anatomy, lesions, flags, series=series, on=on, settings=settings),
     ]
-    return findings, flags + doubts
+    lasting = [flag for flag in series.flags if flag.code in _EVERY_NUMBER]
+    return _marked(findings, lasting), flags + doubts + lasting
+
+
+def _marked(findings: Sequence[Finding], lasting: Sequence[Flag]) -> list[Finding]:
+    """Findings with the codes of doubts that go with every number of their series."""
+    codes = [flag.code for flag in lasting]
+    return [
+        replace(f, flags=tuple(dict.fromkeys((*f.flags, *codes)))) if f.value is not None else f
+        for f in findings
+    ]
 
 
 def host(study: Study, anatomy: Anatomy) -> Series:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float64]
 
-TOUCHED = ("ct", "liver", "segment", "hemiliver", "lesion", "plan", "territory")
-"""Scopes of every number that comes from the CT."""
+TOUCHED = ("ct", "plan", "territory")
+"""What the doubt bears on; each number measured on the CT carries its code besides."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pytest
 import netimg
 from netimg.anatomy import Anatomy
 from netimg.finding import Scope
+from netimg.flag import Flag, Severity
 from netimg.measurement.catalogue import MEASURES, PATIENT
 from netimg.volume import LabelMap, Mask, Quantity, Volume
 from tests.make import arrays as make
@@ -47,6 +48,19 @@ def test_every_interval_holds_its_value(found):
 def test_every_code_on_a_finding_has_its_flag(found):
     known = {flag.code for flag in found.flags}
     assert {code for finding in found for code in finding.flags} <= known
+
+
+def test_each_number_of_a_ct_that_was_straightened_carries_that_doubt_and_no_other_does(found):
+    flag = Flag(code="GEO-018", severity=Severity.MEDIUM, sentence="Straightened.", touches=("ct",))
+    ct = replace(STUDY.ct, flags=(*STUDY.ct.flags, flag))
+    study = replace(STUDY, ct=ct, series=(ct, *STUDY.series[1:]))
+    marked = netimg.measure(study, SCENE.anatomy)
+    assert flag in marked.flags
+    here = f"series {ct.number}"
+    for finding in marked:
+        own = finding.source.on.startswith(here) and finding.value is not None
+        assert ("GEO-018" in finding.flags) is own, finding.key
+    assert not any("GEO-018" in finding.flags for finding in found)
 
 
 def test_the_same_input_gives_the_same_findings(found):
