@@ -332,6 +332,8 @@ class Study:
     description: str | None = None
     accession: str | None = None
     flags: tuple[Flag, ...] = ()
+    register: bool = False
+    """Whether a person asked for PETs of another coordinate system to be laid over the CT."""
 
     @property
     def cts(self) -> tuple[Series, ...]:

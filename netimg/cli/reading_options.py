@@ -46,6 +46,12 @@ class Reading:
             metavar="[UID=]ID",
         ),
     ] = None
+    register: Annotated[
+        bool,
+        option(
+            _READ, "--register", "Turn and shift a PET of another frame of reference onto the CT."
+        ),
+    ] = False
     regrid: Annotated[
         bool,
         option(_READ, "--regrid", "Straighten a tilted CT, even out or fill an uneven one."),
@@ -131,6 +137,7 @@ class Reading:
             "phase": self.phase,
             "tracer": _each(self.tracer),
             "regrid": self.regrid or None,
+            "register": self.register or None,
             "weight_kg": self.weight_kg,
             "height_m": None if self.height_cm is None else self.height_cm / 100.0,
             "sex": self.sex,

@@ -45,14 +45,6 @@ def run(
     overwrite: opt.Overwrite = False,
     privacy: opt.Privacy = None,
     reading: Reading = Reading(),  # noqa: B008  # frozen
-    register: Annotated[
-        bool,
-        opt.option(
-            "What is read",
-            "--register",
-            "Turn and shift a PET of another frame of reference onto the CT.",
-        ),
-    ] = False,
     require: opt.Require = None,
     given: GivenMasks = GivenMasks(),  # noqa: B008  # frozen
     model: opt.Model = None,
@@ -77,7 +69,6 @@ def run(
         study=reading.study,
         ct=reading.ct,
         pets=tuple(reading.pet or ()),
-        register=register,
         overrides=reading.overrides(),
         masks=given.masks(),
         facts=facts,

@@ -44,7 +44,7 @@ def with_masks_read(study: Study, anatomy: Anatomy) -> Study:
     if study.ct is None or not anatomy.grid.same_as(study.ct.grid, tol_mm=0.1):
         return study
     from netimg.reading.select import select_again
-    from netimg.segmentation.locate import organ_medians
+    from netimg.segmentation.organ_hu import organ_medians
 
     ct = study.ct.load()
     medians = _with_stand_in(organ_medians(ct, anatomy), ct)
@@ -64,7 +64,7 @@ def with_liver_drawn(study: Study, anatomy: Anatomy | None) -> Study:
 
 
 def _seen(ct: Volume, settings: Settings, progress: Progress) -> OrganMedians:
-    from netimg.segmentation.locate import locate
+    from netimg.segmentation import locate
 
     located = locate(
         ct,

@@ -51,7 +51,6 @@ def manifest_of(
         "facts": dict(facts.entered) if facts else {},
         "overrides": dict(request.overrides),
         "chosen": [request.study, request.ct, list(request.pets)],
-        "register": request.register,
         "outputs": list(settings["reporting.outputs"]),
         "privacy": settings["reporting.privacy"],
     }

@@ -62,8 +62,6 @@ class Request:
     facts: Path | None = None
     fact_texts: tuple[str, ...] = ()
     assessment_date: dt.date | None = None
-    register: bool = False
-    """Register PETs of another frame of reference to the CT."""
     require: tuple[str, ...] = ()
     overwrite: bool = False
     command: str = ""

@@ -32,7 +32,6 @@ def analyse(
     *,
     facts: finding.Facts | None = None,
     baseline: result.StudyResult | None = None,
-    register: bool = False,
     settings: Settings | None = None,
     progress: Progress = silent,
 ) -> StudyResult:
@@ -46,9 +45,6 @@ def analyse(
         Clinical facts; without them the criteria that need any are unknown, and say which.
     baseline
         Not available yet: change over time is measured by a later version.
-    register
-        Register PETs of another frame of reference to the CT; recorded, and refused where it is not
-        good enough.
 
     Raises
     ------
@@ -70,7 +66,7 @@ def analyse(
         study = open_study(study, settings=settings, progress=progress)
     study, held = look(study, settings=settings, clock=clock)
     anatomy, flags = find_anatomy(study, settings=settings, clock=clock)
-    study = laid_over(with_liver_drawn(study, anatomy), anatomy, register=register)
+    study = laid_over(with_liver_drawn(study, anatomy), anatomy, register=study.register)
     del held
     facts = dated(facts, study)
     return judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)

@@ -17,7 +17,7 @@ from netimg.study import Phase
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CHOICES = ("phase", "tracer", "patient", "suv_norm", "suv_policy", "regrid")
+CHOICES = ("phase", "tracer", "patient", "suv_norm", "suv_policy", "regrid", "register")
 """Overrides that choose and name."""
 
 _NUMBERS = {
@@ -53,8 +53,8 @@ def check_overrides(overrides: Mapping[str, object]) -> None:
                 _check_one(key, one)
         elif key in _NUMBERS:
             _check_number(key, value)
-        elif key == "regrid" and not isinstance(value, bool):
-            _refuse(f"--regrid {value!r} is neither True nor False.", "Give True, or leave it out.")
+        elif key in ("regrid", "register") and not isinstance(value, bool):
+            _refuse(f"--{key} {value!r} is neither True nor False.", "Give True, or leave it out.")
         elif key == "tracer" and not isinstance(value, str):
             for one in value:  # type: ignore[attr-defined]  # several of UID=ID
                 _check_choice(key, str(one).rpartition("=")[2])

@@ -225,6 +225,7 @@ class _Reading:
             description=head.description,
             accession=head.accession,
             flags=(*self.index.flags, *flags),
+            register=bool(self.overrides.get("register")),
         )
 
     def _no_ct(self, series: Sequence[Series], n_files: int) -> Flag:

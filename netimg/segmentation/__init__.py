@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netimg.progress import Progress
     from netimg.segmentation.protocol import RunPlan
     from netimg.settings import Settings
-    from netimg.study import SegContext
+    from netimg.study import OrganMedians, SegContext
     from netimg.volume import Volume
 
 
@@ -77,4 +77,28 @@ def explain_plan(
     return make_plan(segmenter, ct.grid, device=device, settings=shipped)
 
 
-__all__ = ["explain_plan", "segment"]
+def locate(
+    ct: Volume,
+    *,
+    model: str | None = None,
+    device: str = "auto",
+    settings: Settings | None = None,
+    progress: Progress = silent,
+) -> OrganMedians:
+    """HU of the organs that a model's first, coarse network outlines: what tells a contrast phase.
+
+    A side door for ``pipeline``. `segment` on the same CT afterwards does not look again.
+
+    Raises
+    ------
+    ModelError
+        MDL-001 to MDL-008 of the card and its weights.
+    ResourceError
+        SEG-106 device absent, SEG-107 out of memory.
+    """
+    from netimg.segmentation.organ_hu import located
+
+    return located(ct, model=model, device=device, settings=settings, progress=progress)
+
+
+__all__ = ["explain_plan", "locate", "segment"]

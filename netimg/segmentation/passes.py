@@ -128,13 +128,7 @@ class Passes:
         log.info("stage", extra={"stage": stage.name, "seconds": self.seen.seconds[stage.name]})
 
     def first_look(self, ct: Volume) -> dict[int, tuple[MaskZYX, Grid]]:
-        """Run the first stage alone: what it outlines, by label code, upright.
-
-        Raises
-        ------
-        NothingUsable
-            SEG-109 if it looks for a liver and there is none.
-        """
+        """Outline what the first stage sees, by label code, upright; SEG-109 without a liver."""
         given = upright(ct.values, ct.grid)
         source = levelled(given) if given.tilt_deg > self.tilt_deg_max else given
         stage = self.card.stages[0]

@@ -118,7 +118,8 @@ def test_a_run_with_register_writes_how_the_pet_was_moved_and_measures_its_lesio
     found = {}
     for register in (False, True):
         out = tmp_path / f"out {register}"
-        run(Request(input=tmp_path / "in", output=out, masks=masks, register=register), settings)
+        typed = {"register": True} if register else {}
+        run(Request(input=tmp_path / "in", output=out, masks=masks, overrides=typed), settings)
         found[register] = json.loads((out / "results.json").read_text("utf-8"))
     apart, laid = (found[key]["series"][1] for key in (False, True))
     assert "registration" not in apart

@@ -27,6 +27,7 @@ from tests.make.dicom import ct_series
         ({"injection": 0}, "--injection 0", "1 or more"),
         ({"injection_time": "yesterday"}, "--injected-at 'yesterday'", "2026-03-02T09:41:00"),
         ({"regrid": "no"}, "--regrid 'no' is neither True nor False", "Give True"),
+        ({"register": 1}, "--register 1 is neither True nor False", "Give True"),
         ({"reference_time": "2024-13-01T10:00"}, "--reference-at '2024-13-01T10:00'", "2026"),
     ],
 )
@@ -58,6 +59,7 @@ def test_what_can_be_meant_passes():
             "injection": 1,
             "allow_intercept": False,
             "regrid": False,
+            "register": True,
         }
     )
 

@@ -1,7 +1,7 @@
 """HU of the organs that tell a contrast phase: a side door beside `netimg.segmentation.segment`.
 
-`locate` runs the first, coarse network of a model alone; `organ_medians` takes masks that are there
-already. Both give medians of each structure, 2 mm of its border left out.
+`located` runs the first, coarse network of a model alone; `organ_medians` takes masks that are
+there already. Both give medians of each structure, 2 mm of its border left out.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _CODES: Mapping[str, tuple[int, ...]] = {
 """Label codes of each structure, `netimg.anatomy.LABEL_NAMES`."""
 
 
-def locate(
+def located(
     ct: Volume,
     *,
     model: str | None = None,

@@ -8,8 +8,8 @@ import pytest
 from scipy import ndimage
 
 from netimg.anatomy import Anatomy
-from netimg.segmentation import segment
-from netimg.segmentation.locate import _without_border, locate, organ_medians
+from netimg.segmentation import locate, segment
+from netimg.segmentation.organ_hu import _without_border, organ_medians
 from netimg.volume import LabelMap, Mask, Quantity, Volume
 from tests.make import arrays
 
