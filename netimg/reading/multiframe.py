@@ -38,6 +38,7 @@ MULTIFRAME = (ENHANCED_CT, LEGACY_CT, ENHANCED_PET, LEGACY_PET)
 """SOP classes whose frames are slices."""
 
 _CONTRAST, _TRACER, _REAL_WORLD = 0x00189341, 0x00189737, 0x00409096
+_CONTRAST_PHASE = 0x00189344
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _CONVERTED_SHARED, _CONVERTED = 0x00209170, 0x00209171
 _NEEDED = {
@@ -260,6 +261,9 @@ def _header(common: _Common, own: Scan | None, number: int) -> Header:
         "exposure_mas": a.float(0x00189332) or header.exposure_mas,
         **(_contrast(a) if _CONTRAST in said else common.contrast),
     }
+    phase = a.text(_CONTRAST_PHASE)
+    if phase is not None:  # a word for the phase, read with the others
+        changes["comments"] = " ".join((header.comments or "", phase)).strip()
     if header.sop_class in (ENHANCED_PET, LEGACY_PET):
         if mapping is not None:
             missing = tuple(name for name in missing if not name.startswith("Pixel Value"))

@@ -33,6 +33,14 @@ DECAYED = 154e6 * 2 ** (-63 * 60 / 4057.7)
 FACTOR = 1000 * 72.5 / DECAYED
 """g/mL per Bq/mL: 63 minutes of Ga-68 between injection and decay correction."""
 
+IOHEXOL = {
+    "CodeValue": "C-B0322",
+    "CodingSchemeDesignator": "SRT",
+    "CodeMeaning": "Iohexol",
+    "ContrastBolusAgentNumber": 1,
+}
+"""An agent whose injection has no time."""
+
 RANDOM = np.random.default_rng(11)
 HU = np.where(dicom.body() > -500, RANDOM.integers(-100, 300, (12, 32, 40)), -1000)
 
@@ -123,6 +131,22 @@ def test_what_a_series_is_split_and_chosen_by_stands_in_the_header_of_a_frame(tm
 def test_the_phase_comes_from_the_contrast_of_an_enhanced_ct(tmp_path):
     enhanced_ct(tmp_path, HU, common={"SeriesDescription": "Abdomen"}, start="20240310101000")
     assert open_study(tmp_path).ct.phase is Phase.PORTAL  # 75 s after the bolus began
+
+
+@pytest.mark.parametrize(
+    ("word", "phase"),
+    [
+        ("PORTAL_VENOUS", Phase.PORTAL),
+        ("ARTERIAL", Phase.ARTERIAL),
+        ("DELAYED", Phase.DELAYED),
+        ("STEADY_STATE", Phase.CONTRAST),
+    ],
+)
+def test_the_phase_of_the_contrast_agent_is_a_word_for_the_phase(tmp_path, word, phase):
+    common = {"SeriesDescription": "Abdomen", "ContrastBolusAgentSequence": [IOHEXOL]}
+    shared = {"ContrastBolusUsage": {"ContrastBolusAgentPhase": word}}
+    enhanced_ct(tmp_path, HU, common=common, shared=shared)
+    assert open_study(tmp_path).ct.phase is phase
 
 
 GROUPS = {
