@@ -157,9 +157,9 @@ def _suv(volume: Volume, series: Series) -> FloatZYX | None:
 
 
 def _same_frame(series: Series, host: Series) -> bool:
-    """Whether two series share a coordinate system; where one does not say, the grids decide."""
-    one, other = series.frame_of_reference_uid, host.frame_of_reference_uid
-    return series is host or one is None or other is None or one == other
+    """Whether two series share a coordinate system; one that names none shares none (GEO-014)."""
+    frame = host.frame_of_reference_uid
+    return series is host or (frame is not None and series.frame_of_reference_uid == frame)
 
 
 def _cores(anatomy: Anatomy, grid: Grid) -> dict[int, Core]:

@@ -169,7 +169,10 @@ class Given:
 
 
 def series(volume: Volume, number=1, *, kind="CT", suv=None, **more) -> Series:
-    """Return a series over a volume in memory; a PET has SUV unless it is told otherwise."""
+    """Return a series over a volume in memory, all in one coordinate system.
+
+    A PET has SUV unless it is told otherwise.
+    """
     given = {"phase": Phase.PORTAL} if kind == "CT" else {"suv": suv or SuvRecord(possible=True)}
     return Series(
         uid=f"1.2.{number}",
@@ -179,7 +182,7 @@ def series(volume: Volume, number=1, *, kind="CT", suv=None, **more) -> Series:
         grid=volume.grid,
         instances=(),
         opener=Given(volume),
-        **(given | more),
+        **({"frame_of_reference_uid": "1.2.826"} | given | more),
     )
 
 

@@ -250,10 +250,14 @@ def test_an_ambiguous_decay_reference_widens_every_suv():
     assert (maximum.lo, maximum.hi, maximum.interval) == (pytest.approx(19.0), 20.0, "repeat")
 
 
-def test_a_pet_of_another_frame_of_reference_keeps_its_own_counsel():
+@pytest.mark.parametrize(
+    ("ct_frame", "pet_frame"),
+    [("1.2.3", "1.2.4"), ("1.2.3", None), (None, "1.2.4"), (None, None)],
+)
+def test_a_pet_of_another_or_no_frame_of_reference_keeps_its_own_counsel(ct_frame, pet_frame):
     study = make.study(
-        replace(CT_SERIES, frame_of_reference_uid="1.2.3"),
-        make.sstr(painted(PET, Quantity.SUV_BW), frame_of_reference_uid="1.2.4"),
+        replace(CT_SERIES, frame_of_reference_uid=ct_frame),
+        make.sstr(painted(PET, Quantity.SUV_BW), frame_of_reference_uid=pet_frame),
     )
     found = netimg.measure(study, ANATOMY)
     maximum = of(found, "sstr_suv_max")
