@@ -81,7 +81,9 @@ def _exclude(draft: Draft) -> None:
         if set(header.image_type) & set(rows["derived"]["values"]):
             raise refusal(IDX_012, series=draft.label)
         unit = (header.rescale_type or "HU").strip().upper()
-        if unit not in ("HU", "US"):  # US = unspecified, PS3.3 C.11.1.1.2
+        if unit == "US":
+            raise refusal(PIX_006, "unsaid", series=draft.label)
+        if unit != "HU":
             raise refusal(PIX_006, series=draft.label, unit=header.rescale_type)
         kind = _named(header, rows["ct"]["maps"])
         if kind is not None:

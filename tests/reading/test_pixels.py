@@ -101,6 +101,7 @@ def test_declared_filling_becomes_air_but_never_tissue(tmp_path):
         ({"RescaleIntercept": None}, "PIX-005", "no rescale slope"),
         ({"RescaleSlope": "-1"}, "PIX-013", "rescale slope of -1"),
         ({"RescaleType": "OD"}, "PIX-006", "in OD"),
+        ({"RescaleType": "US"}, "PIX-006", "does not say its unit (Rescale Type US, unspecified)"),
         ({"BitsStored": 17}, "PIX-009", "17 stored"),
         ({"HighBit": 13}, "PIX-009", "highest 13"),
         ({"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3}, "PIX-008", "colour"),
