@@ -99,14 +99,23 @@ def test_given_masks_say_the_phase_of_their_ct(tmp_path):
     assert any("aorta 150 HU" in why or "aorta 149 HU" in why for why in again.ct.why)
 
 
-def test_a_guess_about_the_ends_of_the_liver_goes_when_it_is_drawn(tmp_path):
+def test_a_guess_about_the_ends_of_the_liver_gives_way_to_what_was_drawn(tmp_path):
     for number, slices in ((1, slice(0, 40)), (2, slice(0, 38))):
         common = {"SeriesDescription": "portal", "SeriesNumber": str(number)}
         trunk.write(tmp_path / str(number), name=str(number), slices=slices, common=common)
     study = open_study(tmp_path)
     assert study.ct.coverage is Coverage.CUT
-    assert "SEL-005" in said(study.ct)
-    liver = Mask(voxels=study.ct.load().values > 80, grid=study.ct.grid)
-    drawn = with_liver_drawn(study, Anatomy.from_masks(liver, None))
-    assert "SEL-005" not in said(drawn.ct)
-    assert with_liver_drawn(study, None) is study
+    assert "seems to cut off the liver at the top" in said(study.ct)["SEL-005"]
+    on, shipped = study.ct.grid, Settings.shipped()
+    whole = arrays.ellipsoid(on, (-60, -10, 165), (78, 60, 75))
+
+    def drawn(voxels):
+        body = Anatomy.from_masks(Mask(voxels=voxels, grid=on), None)
+        return said(with_liver_drawn(study, body, settings=shipped).ct).get("SEL-005")
+
+    assert 'The liver is cut off at the top of series 1 "portal"' in drawn(whole)
+    inside = whole.copy()
+    inside[-1] = False
+    assert drawn(inside) is None
+    assert "at the top and bottom" in drawn(whole | whole[-1])
+    assert with_liver_drawn(study, None, settings=shipped) is study
