@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 
 import imagecodecs
-import nibabel as nib
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
@@ -22,16 +21,17 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
+    JPEG2000Lossless,
     JPEGBaseline8Bit,
+    RLELossless,
 )
 
-from netimg.geometry import Grid
 from tests.make.codecs import ENCODERS, pack
 from tests.make.dicom import body, ct_series, pet_series, uid, write
+from tests.make.masks import block, bricks, nifti, nrrd, rtstruct, seg, slicer, source_images
+from tests.make.multiframe import enhanced_ct, enhanced_pet, legacy, repack
 
 SHAPE = (6, 24, 28)
-SPACING_MM = (3.0, 2.0, 2.0)
-GRID = Grid(shape=SHAPE, spacing_mm=SPACING_MM, origin_lps_mm=(-20.0, -16.0, 0.0))
 SAMPLES = Path(__file__).resolve().parents[2]
 BEHIND = 2
 """The slice that is bent."""
@@ -73,13 +73,6 @@ def write_seeds(root: Path) -> list[Seed]:
     return [*seeds, *_masks(root), *_texts(root)]
 
 
-def block() -> np.ndarray:
-    """A box inside the body, the truth of every mask."""
-    voxels = np.zeros(SHAPE, dtype=bool)
-    voxels[1:5, 8:16, 9:19] = True
-    return voxels
-
-
 def _images(root: Path) -> list[Seed]:
     values = body(SHAPE)
     found = []
@@ -107,7 +100,7 @@ def _images(root: Path) -> list[Seed]:
             pack(path, syntax, encode)
         add(name, paths)
     add("ct-jpeg", _baseline(root / "ct-jpeg"))
-    stored = 200 + 40 * block().astype(int) * 20
+    stored = np.full(SHAPE, 1000)
     add("pet", pet_series(root / "pet", stored))
     philips = {
         "Philips PET Private Group": {"7053,1000": "0.000412", "7053,1009": "1.25"},
@@ -120,8 +113,16 @@ def _images(root: Path) -> list[Seed]:
     paths = ct_series(both, values, names="CT{:04d}")
     pet_series(both, stored, names="PT{:04d}")
     add("ct-and-pet", paths)
-    add("legacy-ct", [_legacy(root / "legacy-ct", "CT")])
-    add("legacy-pet", [_legacy(root / "legacy-pet", "PET")])
+    for kind, write_classic, given in (("CT", ct_series, values), ("PET", pet_series, stored)):
+        name = f"legacy-{kind.lower()}"
+        classic = write_classic(root / "classic", given)
+        add(name, [legacy(root / name, classic, kind=kind)])
+        shutil.rmtree(root / "classic")
+    add("enhanced-ct", [enhanced_ct(root / "enhanced-ct", values)])
+    add("enhanced-pet", [enhanced_pet(root / "enhanced-pet", stored)])
+    for encoder in ("RLE", "JPEG-LS", "JPEG 2000 lossless"):
+        name = f"enhanced-{encoder.lower().replace(' ', '-')}"
+        add(name, [repack(enhanced_ct(root / name, values), *ENCODERS[encoder])])
     return found
 
 
@@ -152,35 +153,6 @@ def _baseline(folder: Path) -> list[Path]:
             dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
             dataset.save_as(path, enforce_file_format=True)
     return paths
-
-
-def _legacy(folder: Path, kind: str) -> Path:
-    """A legacy converted multi-frame object."""
-    from highdicom.legacy import (
-        LegacyConvertedEnhancedCTImage,
-        LegacyConvertedEnhancedPETImage,
-    )
-
-    classic = folder.parent / f"{folder.name}-classic"
-    if kind == "CT":
-        paths, convert = ct_series(classic, body(SHAPE)), LegacyConvertedEnhancedCTImage
-    else:
-        stored = 200 + 800 * block().astype(int)
-        paths, convert = pet_series(classic, stored), LegacyConvertedEnhancedPETImage
-    folder.mkdir()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        files = [pydicom.dcmread(path) for path in paths]
-        for dataset in files:
-            for keyword in ("AccessionNumber", "ReferringPhysicianName", "StudyID"):
-                setattr(dataset, keyword, "")
-            dataset.PatientBirthDate = ""
-            dataset.PatientOrientation = ["L", "P"]
-            dataset.Manufacturer = "SIEMENS"
-        new = convert(files, uid(kind, "series"), 9, uid(kind, "instance"), 1)
-        new.save_as(folder / "frames.dcm")
-    shutil.rmtree(classic)
-    return folder / "frames.dcm"
 
 
 def _objects(root: Path) -> list[Seed]:
@@ -245,93 +217,31 @@ def _indexes(root: Path) -> list[Seed]:
 
 
 def _masks(root: Path) -> list[Seed]:
-    import SimpleITK
-
-    folder = root / "masks"
+    """The same box as NIfTI, NRRD, Slicer's file, SEG of each type and coding, and contours."""
+    folder, ras = root / "masks", block()
     folder.mkdir()
-    found = []
-
-    def add(path: Path) -> None:
-        found.append(Seed(f"mask-{path.name}", "mask", folder, path))
-
-    ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ GRID.affine_lps[:, [2, 1, 0, 3]]
-    for name, kind in (("a.nii", np.uint8), ("b.nii.gz", np.uint8), ("c.nii", np.float32)):
-        image = nib.Nifti1Image(np.transpose(block(), (2, 1, 0)).astype(kind), ras)
-        nib.save(image, folder / name)
-        add(folder / name)
-    image = SimpleITK.GetImageFromArray(block().astype(np.uint8))
-    image.SetSpacing(SPACING_MM[::-1])
-    image.SetOrigin(GRID.origin_lps_mm)
-    for name, packed in (("d.nrrd", False), ("e.nrrd", True)):
-        SimpleITK.WriteImage(image, str(folder / name), useCompression=packed)
-        add(folder / name)
-    sources = ct_series(root / "mask-source", body(SHAPE))
-    for kind in ("BINARY", "FRACTIONAL", "LABELMAP"):
-        add(_segmentation(folder / f"{kind.lower()}.dcm", sources, kind))
-    add(_contours(folder / "contours.dcm", sources[0]))
+    sources = ct_series(root / "mask-source")
+    images = source_images(sources)
+    liver = {"liver": (ras, "10200004")}
+    paths = [
+        nifti(folder / "plain.nii", ras),
+        nifti(folder / "packed.nii.gz", ras),
+        nifti(folder / "floats.nii", ras.astype(np.float32)),
+        nrrd(folder / "plain.nrrd", ras, compressed=False),
+        nrrd(folder / "packed.nrrd", ras),
+        slicer(folder / "layers.seg.nrrd", [("liver", ras, 1, 0, "10200004"),
+                                            ("tumour", ras, 2, 1, "4147007")]),
+        rtstruct(folder / "contours.dcm", {"liver": bricks(ras)}),
+        seg(folder, liver, images=images, name="binary.dcm"),
+        seg(folder, liver, images=images, kind="LABELMAP", name="labelmap.dcm"),
+        seg(folder, liver, images=images, kind="FRACTIONAL", name="fractional.dcm"),
+        seg(folder, liver, images=images, kind="FRACTIONAL", name="rle.dcm",
+            transfer_syntax_uid=RLELossless),
+        seg(folder, liver, images=images, kind="FRACTIONAL", name="jpeg-2000.dcm",
+            transfer_syntax_uid=JPEG2000Lossless),
+    ]  # fmt: skip
     shutil.rmtree(root / "mask-source")
-    return found
-
-
-def _segmentation(path: Path, sources: list[Path], kind: str) -> Path:
-    import highdicom as hd
-    from highdicom.seg import Segmentation, SegmentDescription
-
-    liver = hd.sr.CodedConcept("10200004", "SCT", "Liver")
-    organ = hd.sr.CodedConcept("123037004", "SCT", "Anatomical Structure")
-    algorithm = hd.AlgorithmIdentificationSequence(
-        name="drawn", family=hd.sr.CodedConcept("123109", "DCM", "Manual Processing"), version="1"
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        files = [pydicom.dcmread(source) for source in sources]
-        for dataset in files:
-            dataset.AccessionNumber = dataset.StudyID = dataset.ReferringPhysicianName = ""
-            dataset.PatientBirthDate = ""
-        object_ = Segmentation(
-            files,
-            block().astype(np.float32 if kind == "FRACTIONAL" else np.uint8),
-            kind,
-            [SegmentDescription(1, "Liver", organ, liver, "AUTOMATIC", algorithm)],
-            uid(kind),
-            7,
-            uid(kind, "instance"),
-            1,
-            "netimg",
-            "phantom",
-            "1",
-            "1",
-        )
-        object_.save_as(path)
-    return path
-
-
-def _contours(path: Path, source: Path) -> Path:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        first = pydicom.dcmread(source)
-    region, contours = Dataset(), []
-    region.ROINumber, region.ROIName = "1", "liver"
-    region.ReferencedFrameOfReferenceUID = first.FrameOfReferenceUID
-    for z in range(1, 5):
-        contour = Dataset()
-        contour.ContourGeometricType, contour.NumberOfContourPoints = "CLOSED_PLANAR", 4
-        corners = ((-3, -1), (17, -1), (17, 15), (-3, 15))
-        contour.ContourData = [str(v) for x, y in corners for v in (x, y, z * SPACING_MM[0])]
-        contours.append(contour)
-    drawn = Dataset()
-    drawn.ReferencedROINumber, drawn.ContourSequence = "1", contours
-    elements = {
-        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.481.3",
-        "SOPInstanceUID": uid("contours"),
-        "StudyInstanceUID": first.StudyInstanceUID,
-        "SeriesInstanceUID": uid("contours", "series"),
-        "FrameOfReferenceUID": first.FrameOfReferenceUID,
-        "Modality": "RTSTRUCT",
-        "StructureSetROISequence": [region],
-        "ROIContourSequence": [drawn],
-    }
-    return write(path, elements)
+    return [Seed(f"mask-{path.name}", "mask", folder, path) for path in paths]
 
 
 def _texts(root: Path) -> list[Seed]:

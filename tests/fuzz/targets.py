@@ -18,7 +18,7 @@ from netimg.reading.masks import read_mask
 from netimg.reading.studies import find_studies, survey_study
 from netimg.study import Series, Study
 from netimg.volume import Quantity
-from tests.fuzz.seeds import GRID
+from tests.make.masks import GRID
 
 LONGEST_PARAGRAPH = 6000
 

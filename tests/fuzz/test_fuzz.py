@@ -38,7 +38,9 @@ def test_every_way_to_bend_a_file_is_used(seeds):
 
 def test_an_unbent_file_is_read(seeds):
     for seed in seeds:
-        if seed.kind in ("mask", "facts") or seed.name.startswith(("ct", "pet", "zip-p")):
+        if seed.kind in ("mask", "facts") or seed.name.startswith(
+            ("ct", "pet", "enhanced", "legacy", "zip-p")
+        ):
             verdict = examine(seed.kind, seed.folder, seed.file).split()
             assert "read" in verdict, (seed.name, verdict)
 
