@@ -150,6 +150,20 @@ class Facts:
         return other | self
 
 
+def suv_name(name: str, norm: str) -> str:
+    """Name of an SUV in another norm than body weight.
+
+    Examples
+    --------
+    >>> suv_name("sstr_suv_max", "lbm-janma"), suv_name("suv_max", "bw")
+    ('sstr_suv_lbm_janma_max', 'suv_max')
+    """
+    if norm == "bw":
+        return name
+    before, mark, statistic = name.partition("suv_")
+    return f"{before}{mark}{norm.replace('-', '_')}_{statistic}"
+
+
 _ORDER = {scope: position for position, scope in enumerate(Scope)}
 
 

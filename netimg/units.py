@@ -18,6 +18,7 @@ UCUM: Mapping[str, str] = MappingProxyType(
         "mm2": "mm2",
         "HU": "[hnsf'U]",
         "g/mL": "g/ml",
+        "cm2/mL": "cm2/ml",
         "g": "g",
         "kg": "kg",
         "cm": "cm",

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netimg.anatomy import SEGMENT_CODES
-from netimg.finding import Finding, Scope, Source, Value
+from netimg.finding import Finding, Scope, Source, Value, suv_name
 from netimg.study import TracerClass
 from netimg.units import ucum
 
@@ -116,6 +116,21 @@ _SUV = {
     "suv_peak_sphere_local": "1 mL sphere, weighted, at the maximum",
     "suv_peak_ibsi_local": "1 mL sphere, voxel centres, at the maximum",
 }
+NORMS: Mapping[str, str] = {
+    "lbm-janma": "g/mL",
+    "lbm-james": "g/mL",
+    "lbm-morgan": "g/mL",
+    "ibw": "g/mL",
+    "bsa": "cm2/mL",
+}
+"""Norms of SUV beside body weight, with the unit of each."""
+IN_NORMS = ("suv_max", "suv_mean", "suv_sd", "suv_peak_sphere", "suv_peak_ibsi")
+"""SUVs that are given in every norm there is; the others by body weight alone."""
+_SUV_IN_NORMS = {
+    suv_name(name, norm): Measure(unit, f"SUV by {norm}, {_SUV[name]}")
+    for norm, unit in NORMS.items()
+    for name in IN_NORMS
+}
 PET_LESION: Mapping[str, Measure] = {
     **{name: Measure("g/mL", f"SUVbw, {word}") for name, word in _SUV.items()},
     "tv_ml": Measure("mL", "voxels above the threshold"),
@@ -131,6 +146,10 @@ PET: Mapping[str, Measure] = {
     "uptake_time_min": Measure("min", "administration to reference time"),
     "liver_tv_ml": Measure("mL", "sum over the liver lesions"),
     "liver_tl_g": Measure("g", "sum over the liver lesions"),
+    **{
+        suv_name("suv_max", norm): Measure(unit, f"SUV by {norm}, maximum of the whole series")
+        for norm, unit in NORMS.items()
+    },
 }
 REGION: Mapping[str, Measure] = {
     "suv_mean": Measure("g/mL", "SUVbw, mean"),
@@ -161,7 +180,7 @@ MEASURES: Mapping[Scope, Mapping[str, Measure]] = MappingProxyType(
         Scope.PATIENT: PATIENT,
         Scope.SEGMENT: PART,
         Scope.HEMILIVER: PART,
-        Scope.LESION: {**LESION, **_with_prefixes(PET_LESION)},
+        Scope.LESION: {**LESION, **_with_prefixes({**PET_LESION, **_SUV_IN_NORMS})},
         Scope.PET: _with_prefixes(PET),
         Scope.REGION: _with_prefixes(REGION),
     }

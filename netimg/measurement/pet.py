@@ -9,6 +9,7 @@ from netimg.flag import Flag, Severity
 from netimg.measurement.catalogue import measured
 from netimg.measurement.pet_ground import PetGround, pet_ground
 from netimg.measurement.pet_lesion import lesion_findings, missing_findings
+from netimg.measurement.pet_norms import in_other_norms
 from netimg.measurement.pet_regions import missing_reason, reference_findings
 from netimg.study import TracerClass
 
@@ -79,7 +80,11 @@ def _one(
             flags += doubts
     totals = _totals(ground, anatomy, references, lesions)
     flags += _below_zero(ground)
-    return [*findings, *lesions, *totals, *_series(ground)], flags
+    series = _series(ground)
+    record = ground.series.suv
+    ratios = record.norm_ratios if record is not None and record.possible else {}
+    others = in_other_norms([*lesions, *series], ratios)
+    return [*findings, *lesions, *totals, *series, *others], flags
 
 
 def _totals(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netimg.finding import Finding, Scope, Source
+from netimg.finding import Finding, Scope, Source, suv_name
 from netimg.reporting.anatomy_json import SEGMENT_PREFIX
 from netimg.reporting.csv_text import Cell, csv_text
 from netimg.reporting.places import Place, anatomy_series, instance_number, lesion_places
@@ -17,7 +17,7 @@ from netimg.verdict import Comparison, Verdict
 if TYPE_CHECKING:
     from netimg.flag import Flag
     from netimg.result import StudyResult
-    from netimg.study import Series
+    from netimg.study import Series, Study
 
 _LESION_VALUES = (
     "volume_ml", "volume_lo_ml", "volume_hi_ml", "mesh_volume_ml", "longest_mm", "longest_lo_mm",
@@ -37,7 +37,9 @@ LESION_COLUMNS = (
     "confidence",
     *(f"{pet}_{name}" for pet in ("sstr", "fdg") for name in _PET_VALUES),
     "flags",
+    *(f"{pet}_{name}" for pet in ("other", "unknown") for name in _PET_VALUES),
 )  # fmt: skip
+"""SUV columns are SUVbw; `lesion_columns` adds those of another norm that was asked for."""
 FINDING_COLUMNS = (
     "label", "scope", "id", "name", "value", "unit", "ucum", "lo", "hi", "interval", "bound",
     "method", "source", "approximate", "reason", "flags",
@@ -56,11 +58,23 @@ _INTERVALS = {
 }
 
 
+def lesion_columns(study: Study) -> tuple[str, ...]:
+    """Columns of the lesion table; at the end the SUVs of a norm other than body weight.
+
+    A column holds one norm for ever, and its name says which: ``sstr_suv_lbm_janma_max``.
+    """
+    asked = [(p.tracer_class.value, p.suv.norm) for p in study.pets if p.suv and p.suv.possible]
+    names = [name for name in _PET_VALUES if name.startswith("suv_")]
+    more = [suv_name(f"{pet}_{name}", norm) for pet, norm in asked for name in names]
+    return tuple(dict.fromkeys((*LESION_COLUMNS, *more)))
+
+
 def lesions_csv(result: StudyResult, label: str) -> str:
     """One row per lesion, rejected ones too."""
     anatomy = result.anatomy
+    columns = lesion_columns(result.study)
     if anatomy is None:
-        return csv_text(LESION_COLUMNS, ())
+        return csv_text(columns, ())
     places = lesion_places(anatomy, result.findings)
     series = anatomy_series(result.study, anatomy)
     rows = []
@@ -77,10 +91,10 @@ def lesions_csv(result: StudyResult, label: str) -> str:
                 "confidence": lesion.confidence,
                 "flags": _lesion_flags(lesion.id, own, result.flags),
                 **_place_cells(places.get(lesion.id), series),
-                **_value_cells(own),
+                **_value_cells(own, columns),
             }
         )
-    return csv_text(LESION_COLUMNS, rows)
+    return csv_text(columns, rows)
 
 
 def _segments(own: Mapping[str, Finding]) -> tuple[str, ...]:
@@ -113,9 +127,9 @@ def _place_cells(place: Place | None, series: Series | None) -> dict[str, Cell]:
     }
 
 
-def _value_cells(own: Mapping[str, Finding]) -> dict[str, Cell]:
+def _value_cells(own: Mapping[str, Finding], columns: tuple[str, ...]) -> dict[str, Cell]:
     cells: dict[str, Cell] = {}
-    for column in LESION_COLUMNS:
+    for column in columns:
         if column in own:
             cells[column] = own[column].value
         elif column in _INTERVALS:

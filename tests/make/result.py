@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from netimg.anatomy import Anatomy, Origin
-from netimg.finding import Facts, Finding, Findings, Scope
+from netimg.finding import Facts, Finding, Findings, Scope, suv_name
 from netimg.flag import Flag, Severity
 from netimg.geometry import Grid
 from netimg.result import Manifest, StudyResult
@@ -417,6 +417,26 @@ def result(*, pet=True, possible=True, segments=True, lesions=True, paths=None) 
     pets = (pet_series(pet_volume(quantity), possible=possible),) if pet else ()
     return StudyResult.of(
         study(ct, pets), body, findings(body, facts()), plans(), assessment(), manifest=manifest()
+    )
+
+
+def in_norm(shown: StudyResult, norm: str, ratio: float) -> StudyResult:
+    """The same result with another norm asked for: its SUVs beside those by body weight."""
+
+    def asked(pet: Series) -> Series:
+        return replace(pet, suv=replace(pet.suv, norm=norm, norm_ratios={"bw": 1.0, norm: ratio}))
+
+    pets = tuple(asked(pet) for pet in shown.study.pets)
+    series = tuple(s for s in shown.study.series if s not in shown.study.pets)
+    scaled = tuple(
+        replace(f, name=suv_name(f.name, norm), value=f.value * ratio)
+        for f in shown.findings
+        if f.name == "sstr_suv_max" and f.value is not None
+    )
+    return replace(
+        shown,
+        study=replace(shown.study, pets=pets, series=(*series, *pets)),
+        findings=replace(shown.findings, items=(*shown.findings.items, *scaled)),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from netimg.finding import Findings, Scope
+from netimg.finding import Finding, Findings, Scope
 from netimg.lesion import LesionStatus
 from netimg.reporting.csv_text import cell_text, csv_text
 from netimg.reporting.tables import (
@@ -40,7 +40,8 @@ def test_lesion_columns_are_those_of_the_interface():
         "instance_number,confidence"
     )
     by_tracer = [f"{tracer}_{name}" for tracer in ("sstr", "fdg") for name in pet.split(",")]
-    assert ",".join(LESION_COLUMNS) == ",".join([own, *by_tracer, "flags"])
+    unnamed = [f"{tracer}_{name}" for tracer in ("other", "unknown") for name in pet.split(",")]
+    assert ",".join(LESION_COLUMNS) == ",".join([own, *by_tracer, "flags", *unnamed])
 
 
 def test_other_columns_are_those_of_the_interface():
@@ -65,6 +66,28 @@ def test_a_lesion_row_holds_place_values_and_flags(shown):
     assert first["sphericity"] == ""
     assert (first["slice_index"], first["instance_number"]) == ("8", "9")
     assert second["flags"] == "lesion_low_confidence"
+
+
+def test_a_pet_of_unknown_class_has_its_columns_behind_the_rest(shown):
+    own = {"scope": Scope.LESION, "id": "L1"}
+    uptake = Finding(name="unknown_suv_max", value=7.5, unit="g/mL", **own)
+    ratio = Finding(name="other_ratio_liver", value=1.25, unit="1", **own)
+    found = Findings(items=(*shown.findings.items, uptake, ratio))
+    first, second = rows_of(lesions_csv(replace(shown, findings=found), "x"))
+    assert (first["unknown_suv_max"], first["other_ratio_liver"]) == ("7.5", "1.25")
+    assert (second["unknown_suv_max"], second["unknown_krenning"]) == ("", "")
+
+
+def test_a_norm_asked_for_has_columns_of_its_own_and_suvbw_keeps_its_column():
+    shown = make.in_norm(make.result(), "lbm-janma", 0.75)
+    first, second = rows_of(lesions_csv(shown, "x"))
+    assert (first["sstr_suv_max"], first["sstr_suv_lbm_janma_max"]) == ("20", "15")
+    assert (second["sstr_suv_max"], second["sstr_suv_lbm_janma_max"]) == ("10", "7.5")
+    assert list(first)[: len(LESION_COLUMNS)] == list(LESION_COLUMNS)
+    assert list(first)[len(LESION_COLUMNS) :] == [
+        f"sstr_suv_lbm_janma_{name}" for name in ("max", "mean", "sd", "peak_sphere", "peak_ibsi")
+    ]
+    assert set(rows_of(lesions_csv(make.result(), "x"))[0]) == set(LESION_COLUMNS)
 
 
 def test_the_centroid_is_that_of_the_sphere_within_half_a_voxel(shown):

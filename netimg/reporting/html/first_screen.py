@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from netimg.finding import Finding, Scope
+from netimg.finding import Finding, Scope, suv_name
 from netimg.flag import Severity
 from netimg.reporting.anatomy_json import SEGMENT_PREFIX
 from netimg.reporting.html.marks import Marks
@@ -16,6 +16,7 @@ from netimg.reporting.words.numbers import interval, number, quantity, unit_text
 from netimg.reporting.words.sentences import (
     listed,
     name_text,
+    norm_short,
     pet_name,
     reason_text,
     tracer_name,
@@ -121,7 +122,7 @@ def _ct(ct: Series) -> list[str]:
 
 
 def _norm(suv: SuvRecord) -> str:
-    """What SUV is normalised by: body weight in every number, and the factor to another norm."""
+    """What SUV is normalised by, and in which norm the lesion table shows it."""
     phrases, norms = words()["used"], words()["norms"]
     ratio = suv.norm_ratios.get(suv.norm)
     if suv.norm == "bw" or ratio is None:
@@ -316,15 +317,16 @@ def _pet_tile(result: StudyResult, marks: Marks) -> View:
         return {"label": label, "value": "–", "unit": "", "detail": phrases["no_pet"], "marks": []}
     for pet in result.study.pets:
         prefix = pet.tracer_class.value
-        suv_max = _highest_uptake(result, prefix)
+        norm = pet.suv.norm if pet.suv is not None and pet.suv.possible else "bw"
+        suv_max = _highest_uptake(result, prefix, norm)
         if suv_max is None or suv_max.number is None:
             continue
         whose = suv_max.id if suv_max.scope is Scope.LESION else phrases["whole_scan"]
         details = [whose, *_pet_details(result, prefix)]
-        name = f"{phrases['suv_max']}, {pet_name(pet)}"
+        name = f"{phrases['suv_max']}{norm_short(pet)}, {pet_name(pet)}"
         return {
             "label": name,
-            "value": number(suv_max.number, "g/mL"),
+            "value": number(suv_max.number, suv_max.unit),
             "unit": "",
             "detail": ", ".join(details),
             "marks": marks.on(suv_max),
@@ -340,9 +342,9 @@ def _pet_tile(result: StudyResult, marks: Marks) -> View:
     }
 
 
-def _highest_uptake(result: StudyResult, prefix: str) -> Finding | None:
+def _highest_uptake(result: StudyResult, prefix: str, norm: str = "bw") -> Finding | None:
     """SUVmax of the lesions; without lesions, of the whole PET series."""
-    name = f"{prefix}_suv_max"
+    name = suv_name(f"{prefix}_suv_max", norm)
     lesions = [f for f in result.findings.of(Scope.LESION) if f.name == name]
     numbers = [f for f in lesions if f.number is not None]
     whole = next((f for f in result.findings.of(Scope.PET) if f.name == name), None)

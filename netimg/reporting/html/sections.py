@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netimg.finding import Finding, Scope
+from netimg.finding import Finding, Scope, suv_name
 from netimg.lesion import Lesion, LesionType
 from netimg.reporting.colours import css, label_rgb, lesion_rgb
 from netimg.reporting.html.first_screen import View, fact_leaves, home_segment
@@ -15,11 +15,18 @@ from netimg.reporting.model_card import card_sentences
 from netimg.reporting.tables import every_finding, source_text
 from netimg.reporting.words import words
 from netimg.reporting.words.numbers import NARROW, interval, number, quantity, unit_text
-from netimg.reporting.words.sentences import name_text, pet_short, value_text, why_missing
+from netimg.reporting.words.sentences import (
+    name_text,
+    norm_short,
+    pet_short,
+    value_text,
+    why_missing,
+)
 from netimg.study import TracerClass
 
 if TYPE_CHECKING:
     from netimg.result import StudyResult
+    from netimg.study import Series
 
 _DASH = "–"
 _LESION_COLUMNS = (
@@ -48,7 +55,10 @@ def lesions(result: StudyResult, marks: Marks) -> View:
         named = len(pets) > 1 or kind in (TracerClass.OTHER, TracerClass.UNKNOWN)
         after = f" {pet_short(pet)}" if named else ""
         chosen = _PET_COLUMNS if len(pets) == 1 else _TWO_PET_COLUMNS
-        columns += [(phrases[key] + after, f"{kind.value}_{name}") for key, name in chosen]
+        columns += [
+            (phrases[key] + after + norm_short(pet, name), _in_norm(f"{kind.value}_{name}", pet))
+            for key, name in chosen
+        ]
     there = {f.name for f in found if f.value is not None}
     columns = [(label, name) for label, name in columns if name in there]
     rows = (
@@ -66,6 +76,12 @@ def lesions(result: StudyResult, marks: Marks) -> View:
         "confident": any(row["confidence"] for row in rows),
         "none": _none(result),
     }
+
+
+def _in_norm(name: str, pet: Series) -> str:
+    """Name of a finding in the norm that was asked for, where it is an SUV."""
+    is_suv = "_suv_" in name and pet.suv is not None and pet.suv.possible
+    return suv_name(name, pet.suv.norm) if is_suv and pet.suv is not None else name
 
 
 def _none(result: StudyResult) -> str:
@@ -240,7 +256,14 @@ def _age_text(entry: Mapping[str, Any], date: dt.date | None, assessed: dt.date 
 
 
 def findings(result: StudyResult, marks: Marks) -> list[View]:
-    """Every finding of every scope, for the long table."""
+    """Every finding of every scope, for the long table; SUVs in norms not asked for left out."""
+    asked = {pet.suv.norm for pet in result.study.pets if pet.suv is not None}
+    hidden = {
+        suv_name(f.name, norm)
+        for f in result.findings
+        if "suv_" in f.name
+        for norm in set(words()["norms"]) - asked - {"bw"}
+    }
     return [
         {
             "name": f.name,
@@ -251,7 +274,19 @@ def findings(result: StudyResult, marks: Marks) -> list[View]:
             "marks": marks.on(f) if f.flags else [],
         }
         for f in every_finding(result)
+        if f.name not in hidden
     ]
+
+
+def _norms(result: StudyResult) -> list[str]:
+    """Where another norm than body weight was asked for: what is in it, and by what factor."""
+    phrase, norms = words()["methods"]["norm"], words()["norms"]
+    said = [
+        phrase.format(norm=norms[pet.suv.norm], ratio=f"{pet.suv.norm_ratios[pet.suv.norm]:.3f}")
+        for pet in result.study.pets
+        if pet.suv is not None and pet.suv.possible and pet.suv.norm != "bw"
+    ]
+    return list(dict.fromkeys(said))
 
 
 def methods(result: StudyResult) -> list[str]:
@@ -271,6 +306,7 @@ def methods(result: StudyResult) -> list[str]:
     uptake = any(pet.suv is not None and pet.suv.possible for pet in result.study.pets)
     if uptake:
         chosen.append(phrases["suv"])
+        chosen += _norms(result)
     if uptake or result.anatomy is not None:
         chosen.append(phrases["interval"])
     if result.assessment.verdicts:

@@ -12,10 +12,10 @@ from netimg.finding import Finding
 
 _NO_UNIT = ("", "1", "label", "bool", "list", "enum", "count")
 _PRINTED = {
-    "g/mL": "", "mm2": "mm²", "m2": "m²", "mL/m2": "mL/m²", "10^9/L": "10⁹/L", "10^3/uL": "10³/µL",
-    "/uL": "/µL", "umol/L": "µmol/L", "ukat/L": "µkat/L", "a": "years",
+    "g/mL": "", "cm2/mL": "", "mm2": "mm²", "m2": "m²", "mL/m2": "mL/m²", "10^9/L": "10⁹/L",
+    "10^3/uL": "10³/µL", "/uL": "/µL", "umol/L": "µmol/L", "ukat/L": "µkat/L", "a": "years",
 }  # fmt: skip
-_NEVER_NOTHING = ("mL", "mm", "%", "g/mL")
+_NEVER_NOTHING = ("mL", "mm", "%", "g/mL", "cm2/mL")
 _NOTHING = 0.001
 _MOST_DECIMALS = 12
 
@@ -58,7 +58,7 @@ def _decimals(size: float, unit: str) -> int:
         return 1 if size < 10 else 2 - math.floor(math.log10(size))
     if unit == "mm":
         return 1 if size < 9.95 else 0
-    if unit in ("%", "g/mL"):
+    if unit in ("%", "g/mL", "cm2/mL"):
         return 1
     if unit in ("HU", "min", "g", "kg", "cm", "mm2", "a"):
         return 0 if size >= 9.95 or unit == "HU" else 1

@@ -163,6 +163,13 @@ def pet_short(pet: Series) -> str:
     return str(phrase.format(number=pet.number))
 
 
+def norm_short(pet: Series, name: str = "suv") -> str:
+    """`` (LBM Janma)`` behind a name of an SUV that is not by body weight; else empty."""
+    if pet.suv is None or not pet.suv.possible or pet.suv.norm == "bw" or "suv" not in name:
+        return ""
+    return f" ({words()['norms_short'][pet.suv.norm]})"
+
+
 def tracer_name(tracer: str | None, nuclide: str | None = None) -> str:
     """``Ga-68 DOTATATE`` of a tracer id; nuclide or words where it is not recognised."""
     if tracer is None:

@@ -102,10 +102,35 @@ def test_facts_that_no_row_waits_for_are_not_among_what_decides():
         ("bw", "SUV by body weight"),
         (
             "lbm-janma",
-            "SUV by body weight; times 0.798 it is SUV by lean body mass (Janmahasatian)",
+            "lesion table by lean body mass (Janmahasatian) = 0.798 × SUV by body weight",
         ),
     ],
 )
-def test_every_suv_is_by_body_weight_and_the_factor_to_another_norm_is_told(norm, says):
+def test_the_norm_of_the_lesion_table_is_told_with_its_factor(norm, says):
     ratios = {"bw": 1.0, "lbm-janma": 0.7976}
     assert first_screen._norm(SuvRecord(possible=True, norm=norm, norm_ratios=ratios)) == says
+
+
+def test_the_pet_tile_shows_suvmax_in_the_norm_asked_for_and_names_it():
+    shown = make.in_norm(make.result(), "lbm-janma", 0.75)
+    tile = first_screen.numbers(shown, Marks.of(shown))[5]
+    assert (tile["label"], tile["value"]) == ("SUVmax (LBM Janma), SSTR PET", "15.0")
+    plain = make.result()
+    tile = first_screen.numbers(plain, Marks.of(plain))[5]
+    assert (tile["label"], tile["value"]) == ("SUVmax, SSTR PET", "20.0")
+
+
+def test_a_norm_that_cannot_be_had_is_a_framed_sentence_with_what_it_needs():
+    result = make.result(possible=False)
+    pet = result.study.pets[0]
+    suv = replace(
+        pet.suv,
+        norm="lbm-janma",
+        code="SUV-014",
+        sentence="lbm-janma needs the height.",
+        todo="Give it with --height-cm.",
+    )
+    study = replace(result.study, pets=(replace(pet, suv=suv),))
+    shown = replace(result, study=study)
+    said = [p["sentence"] for p in first_screen.problems(shown, Marks.of(shown))]
+    assert "SUV-014 lbm-janma needs the height. Give it with --height-cm." in said

@@ -118,3 +118,24 @@ def test_methods_of_a_pet_alone_say_what_its_intervals_are_and_nothing_of_a_ct()
     told = " ".join(sections.methods(make.pet_only()))
     assert "two readings of the decay correction" in told
     assert "CT" not in told
+
+
+def test_the_lesion_table_shows_one_norm_in_a_column_and_names_it():
+    shown = make.in_norm(make.result(), "bsa", 0.25)
+    table = sections.lesions(shown, Marks.of(shown))
+    column = table["columns"].index("SUVmax (BSA)")
+    assert "SUVmax" not in table["columns"]
+    assert [row["cells"][column]["text"] for row in table["rows"]] == ["5.0", "2.5"]
+    assert "Krenning" in table["columns"]  # a score has no norm
+    (said,) = [text for text in sections.methods(shown) if "body surface area" in text]
+    assert "SUV by body weight times 0.250." in said
+    assert not any("surface area" in text for text in sections.methods(make.result()))
+
+
+def test_norms_not_asked_for_stay_out_of_the_table_of_all_findings():
+    asked = make.in_norm(make.result(), "bsa", 0.25)
+    both = make.in_norm(asked, "ibw", 0.5)  # ibw is asked for now, bsa stays among the findings
+    listed = [row["name"] for row in sections.findings(both, Marks.of(both))]
+    assert listed.count("sstr_suv_ibw_max") == 2
+    assert "sstr_suv_bsa_max" not in listed
+    assert "sstr_suv_max" in listed
