@@ -11,7 +11,7 @@ from netimg.reporting.tables import source_line
 from netimg.reporting.verdict_rows import counted, is_lesion, verdict_rows
 from netimg.reporting.words import words
 from netimg.reporting.words.numbers import quantity
-from netimg.reporting.words.sentences import listed, name_text, value_text
+from netimg.reporting.words.sentences import class_text, listed, name_text, value_text
 from netimg.resources import load_toml
 from netimg.verdict import Comparison, Status, Verdict
 
@@ -84,7 +84,7 @@ def _answers(verdicts: list[Verdict]) -> list[View]:
 def _answer(verdict: Verdict) -> str:
     """A status in words; of a class its label."""
     if verdict.kind == "class" and verdict.status is Status.MET and verdict.value is not None:
-        return value_text(verdict.value, verdict.unit)
+        return class_text(verdict)
     return str(words()["status"][verdict.status.value])
 
 

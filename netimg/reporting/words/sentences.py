@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netimg.reporting.words import words
-from netimg.reporting.words.numbers import MINUS, quantity
+from netimg.reporting.words.numbers import MINUS, NARROW, quantity
 from netimg.resources import load_toml
 from netimg.study import TracerClass
-from netimg.verdict import Reason
+from netimg.verdict import Reason, Verdict
 from netimg.volume import Quantity
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from netimg.reporting.pictures.planes import Turned
     from netimg.study import Series
 
-
+_RANGE = re.compile(r"(?P<sign>[<>]=?)?(?P<ends>\d+(\.\d+)?(-\d+(\.\d+)?)?)")
+"""A class that is a range of its measure: ``0``, ``25-50``, ``>0-10``."""
+_EN_DASH = "\u2013"
 _TRACERS = tuple(kind.value for kind in TracerClass)
 
 
@@ -210,6 +213,20 @@ def name_text(name: str) -> str:
     table, _, rest = name.partition(".")
     own = rest if table in ("clinical", "labs", "plan", "lesions") and rest else name
     return str(names.get(own, own.replace("_", " ")))
+
+
+def class_text(verdict: Verdict) -> str:
+    """Label of a class; a range of a measure with its sign, its dash and its unit.
+
+    ``>0-10`` of a burden in % is ``> 0–10 %``; a score stays as it is.
+    """
+    label = str(verdict.value)
+    units = {comparison.unit for comparison in verdict.comparisons}
+    found = _RANGE.fullmatch(label)
+    if found is None or units != {"%"}:
+        return value_text(verdict.value, verdict.unit)
+    sign = {"<=": "≤ ", ">=": "≥ ", "<": "< ", ">": "> "}.get(found["sign"] or "", "")
+    return f"{sign}{found['ends'].replace('-', _EN_DASH)}{NARROW}%"
 
 
 def value_text(value: object, unit: str, threshold: object = None) -> str:

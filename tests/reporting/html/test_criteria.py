@@ -2,9 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from netimg.assessment import assess
 from netimg.finding import Finding, Findings, Scope
 from netimg.reporting.html.criteria import criteria
 from netimg.reporting.verdict_rows import counted
+from netimg.reporting.words.numbers import NARROW
+from netimg.reporting.words.sentences import class_text
 from netimg.verdict import Comparison, Reason, Status, Verdict
 from tests.make import result as make
 
@@ -176,3 +179,26 @@ def test_a_list_of_words_without_a_value_has_no_line():
     known = compare("clinical.liver_background", "normal", "normal", "enum", "in")
     (row,) = rows_of(verdict(comparisons=(known, missing)))
     assert row["lines"][0]["threshold"] == "in normal"
+
+
+@pytest.mark.parametrize(
+    ("burden", "promid", "netter"),
+    [
+        (0.0, "0 %", "< 25 %"),
+        (4.0, "> 0–10 %", "< 25 %"),
+        (10.0, "> 0–10 %", "< 25 %"),
+        (25.0, "> 10–25 %", "25–50 %"),
+        (60.0, "> 50 %", "> 50 %"),
+    ],
+)
+def test_classes_of_burden_are_written_as_a_clinician_writes_them(burden, promid, netter):
+    found = Findings(items=(Finding(name="burden_pct", value=burden, unit="%"),))
+    shown = replace(make.result(), assessment=assess(found, None))
+    rows = {row["id"]: row for row in criteria(shown)["rows"]}
+    for name, text in (("PROMID", promid), ("NETTER1", netter)):
+        assert rows[name]["answers"][0]["text"].replace(NARROW, " ") == text
+
+
+def test_a_score_is_no_range():
+    score = verdict(id="MKRENNING", kind="class", scope="L1", value="4")
+    assert class_text(score) == "4"
