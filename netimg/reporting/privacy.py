@@ -187,6 +187,10 @@ def _series(series: Series, mask: Mask) -> Series:
         instances=tuple(_instance(i, mask) for i in series.instances),
         acquired_at=None,
         contrast=None,
+        phase_evidence=tuple(
+            item if item.source == "picture" else replace(item, says="")
+            for item in series.phase_evidence
+        ),
         suv=None if series.suv is None else _suv(series.suv, mask),
         why=(),
         flags=mask.flags(series.flags),

@@ -13,9 +13,11 @@ from netimg.flag import Flag, Severity
 from netimg.geometry import Grid
 from netimg.reporting.json_text import Document, plain, present
 from netimg.study import (
+    Coverage,
     Instance,
     Patient,
     Phase,
+    PhaseEvidence,
     Registration,
     Role,
     Series,
@@ -41,8 +43,7 @@ _SERIES_PLAIN = (
     "series_number", "frame_of_reference_uid", "slice_thickness_mm", "kernel", "body_part",
     "contrast", "manufacturer", "tracer", "nuclide",
 )  # fmt: skip
-
-
+_EVIDENCE_PLAIN = ("says", "phase", "weight", "source")
 _REGISTRATION_PLAIN = (
     "rotation_deg", "translation_mm", "similarity_before", "similarity_after", "accepted",
     "refusal",
@@ -99,6 +100,7 @@ def study_json(study: Study) -> Document:
             ct_series=study.ct.number if study.ct else None,
             pet_series=[pet.number for pet in study.pets],
         ),
+        **({"register": True} if study.register else {}),
     }
 
 
@@ -113,6 +115,7 @@ def series_json(series: Series) -> Document:
         **present(**{name: getattr(series, name) for name in _SERIES_PLAIN}),
         "phase": series.phase.value,
         "phase_typed": series.phase_typed,
+        **_ct_json(series),
         "tracer_class": series.tracer_class.value,
         **present(acquired_at=series.acquired_at, why=series.why),
         "grid": grid_json(series.grid),
@@ -121,6 +124,20 @@ def series_json(series: Series) -> Document:
         **({} if series.suv is None else {"suv": _suv_json(series.suv)}),
         **_registration_json(series.registration),
         "flags": [flag_json(flag) for flag in series.flags],
+    }
+
+
+def _ct_json(series: Series) -> Document:
+    """Of a CT: what its phase rests on, how much of the liver it shows, whether it is low dose."""
+    if series.kind != "CT":
+        return {}
+    evidence = [
+        {name: getattr(item, name) for name in _EVIDENCE_PLAIN} for item in series.phase_evidence
+    ]
+    return {
+        **present(phase_evidence=evidence),
+        "coverage": series.coverage.value,
+        "low_dose": series.low_dose,
     }
 
 
@@ -220,6 +237,7 @@ def study_from_json(document: Mapping[str, Any], files: Sequence[tuple[str, str]
         time=_maybe(dt.time.fromisoformat, head.get("time")),
         description=head.get("description"),
         accession=head.get("accession"),
+        register=head.get("register", False),
     )
 
 
@@ -269,6 +287,9 @@ def _series(entry: Mapping[str, Any]) -> Series:
         acquired_at=_maybe(dt.datetime.fromisoformat, entry.get("acquired_at")),
         phase=Phase(entry["phase"]),
         phase_typed=entry["phase_typed"],
+        phase_evidence=tuple(PhaseEvidence(**item) for item in entry.get("phase_evidence", ())),
+        coverage=Coverage(entry.get("coverage", Coverage.UNKNOWN.value)),
+        low_dose=entry.get("low_dose", False),
         tracer_class=TracerClass(entry["tracer_class"]),
         suv=_suv(entry["suv"], grid) if "suv" in entry else None,
         registration=_registration(entry["registration"]) if "registration" in entry else None,
