@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from netimg.geometry import Grid
     from netimg.volume import Volume
 
+USED = "used: "
+"""How the fate of a file begins that a person gave and that lies inside the input."""
+
 
 class Phase(Enum):
     """Contrast phase of a CT."""
@@ -324,7 +327,8 @@ class Study:
     ct: Series | None
     pets: tuple[Series, ...]
     files: tuple[tuple[str, str], ...]
-    """(path relative to the input, fate) for every file: ``series 4`` or ``set aside``."""
+    """(path relative to the input, fate) for every file: ``series 4``, ``set aside``, or what a
+    person's file was used as (``used: liver mask``)."""
     source: str
     """The input as the user named it."""
     date: dt.date | None = None

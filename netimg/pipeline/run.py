@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from netimg.pipeline.clock import Clock
 from netimg.pipeline.facts import dated, load_facts
+from netimg.pipeline.given_files import with_given_files
 from netimg.pipeline.log import tell_chosen, tell_result
 from netimg.pipeline.pairing import laid_over
 from netimg.pipeline.picture import with_liver_drawn, with_masks_read
@@ -60,6 +61,7 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
     )
     tell_chosen(study)
     check_found(request.require, study, anatomy, flags)
+    study = with_given_files(study, request)
     done = judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)
     tell_result(done)
     clock.stage("report")  # the manifest ends before the report does

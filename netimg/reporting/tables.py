@@ -11,6 +11,7 @@ from netimg.finding import Finding, Scope, Source, suv_name
 from netimg.reporting.anatomy_json import SEGMENT_PREFIX
 from netimg.reporting.csv_text import Cell, csv_text
 from netimg.reporting.places import Place, anatomy_series, instance_number, lesion_places
+from netimg.study import USED
 from netimg.units import UCUM
 from netimg.verdict import Comparison, Verdict
 
@@ -261,8 +262,8 @@ def input_csv(result: StudyResult) -> str:
         rows.append(
             {
                 "path": path,
-                "fate": "set aside" if entry else "series",
-                "series": None if entry else int(fate.removeprefix("series ")),
+                "fate": fate if fate.startswith(USED) else "set aside" if entry else "series",
+                "series": int(fate.removeprefix("series ")) if fate.startswith("series ") else None,
                 "code": entry.code if entry else None,
                 "sentence": entry.sentence if entry else None,
             }

@@ -42,6 +42,14 @@ def test_every_file_of_the_input_has_a_row(phantom_out: Path) -> None:
     rows = list(csv.DictReader((phantom_out / "input.csv").read_text("utf-8").splitlines()))
     files = [p for p in PHANTOM.rglob("*") if p.is_file()]
     assert len(rows) == len(files)
+    fates = {row["path"]: row["fate"] for row in rows if row["fate"] != "series"}
+    assert fates == {
+        "MADE_BY": "set aside",
+        "truth.json": "set aside",
+        "facts.toml": "used: clinical facts",
+        "truth_labels.nii.gz": "used: mask",
+        "truth_lesions.nii.gz": "used: lesion mask",
+    }
 
 
 def test_a_second_call_finds_the_result_and_does_nothing(

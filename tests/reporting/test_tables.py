@@ -202,6 +202,16 @@ def test_the_input_table_accounts_for_every_file_and_is_read_back(tmp_path, show
     assert files_from_csv(path) == shown.study.files
 
 
+def test_a_file_that_a_person_gave_is_used_in_the_input_table_and_read_back(tmp_path, shown):
+    files = (("liver.nii", "used: liver mask"), *shown.study.files)
+    path = tmp_path / "input.csv"
+    given = replace(shown, study=replace(shown.study, files=files))
+    path.write_text(input_csv(given), "utf-8")
+    row = rows_of(path.read_text("utf-8"))[0]
+    assert (row["path"], row["fate"], row["series"]) == ("liver.nii", "used: liver mask", "")
+    assert files_from_csv(path) == files
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(start):
     assert cell_text(f"{start}1") == f"'{start}1"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from netimg.reporting.html.first_screen import View
 from netimg.reporting.words import words
-from netimg.study import Role
+from netimg.reporting.words.sentences import listed
+from netimg.study import USED, Role
 
 if TYPE_CHECKING:
     from netimg.result import StudyResult
@@ -88,8 +89,14 @@ def _aside(result: StudyResult, *, privacy: bool) -> list[View]:
 def _counts(result: StudyResult) -> str:
     phrases = words()["manifest"]
     aside = len(result.study.set_aside)
-    if aside == 0:
-        return str(phrases["all_used"])
-    in_series = sum(fate != "set aside" for _, fate in result.study.files)
-    in_series = in_series or sum(len(s.instances) for s in result.study.series)
-    return str(phrases["counts"].format(series=in_series, aside=aside))
+    files = result.study.files
+    used = [(path, fate.removeprefix(USED)) for path, fate in files if fate.startswith(USED)]
+    said = [phrases["all_used"]]
+    if aside:
+        in_series = sum(fate.startswith("series ") for _, fate in files)
+        in_series = in_series or sum(len(s.instances) for s in result.study.series)
+        said = [phrases["counts"].format(series=in_series, aside=aside)]
+    if used:
+        named = listed([phrases["used_file"].format(path=p, part=part) for p, part in used])
+        said.append(phrases["used_files"].format(files=named))
+    return " ".join(said)

@@ -143,6 +143,17 @@ def test_files_set_aside_are_listed_with_their_reason(page):
     assert "README.txt is not DICOM." in page.text
 
 
+def test_files_that_a_person_gave_are_listed_as_used():
+    shown = make.result()
+    files = (("liver.nii", "used: liver mask"), *shown.study.files)
+    given = replace(shown, study=replace(shown.study, files=files))
+    text = Page(page_of(given)).text
+    used = "Used as a person gave them: liver.nii (liver mask)."
+    assert f"40 files in series, 1 set aside. {used}" in text
+    none = replace(given, study=replace(given.study, set_aside=()))
+    assert "no file was set aside. Used as" in Page(page_of(none)).text
+
+
 def test_sections_without_data_are_left_out():
     page = Page(page_of(make.result(pet=False, segments=False, lesions=False)))
     assert "Options" not in page.headings
