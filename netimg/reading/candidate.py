@@ -53,7 +53,7 @@ def with_phase_read(series: Series, medians: OrganMedians | None = None) -> Seri
         flags.append(
             doubt(
                 "phase_conflict",
-                touches=table("phases")["conflict"]["touches"],
+                touches=tuple(table("phases")["conflict"]["touches"]),
                 series=label,
                 words=words,
                 picture=picture,

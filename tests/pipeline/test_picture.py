@@ -48,6 +48,7 @@ def test_words_that_the_picture_contradicts_are_overruled_and_both_are_said(tmp_
     assert "the picture says arterial (aorta 3" in said(again.ct)["SEL-003"]
     assert "lesion numbers are untested" in said(again.ct)["phase_conflict"]
     assert again.context().phase is Phase.ARTERIAL
+    assert len(dict.fromkeys(again.ct.flags)) == len(again.ct.flags)  # as they are gathered
 
 
 def test_words_that_the_picture_confirms_stay_without_a_doubt(tmp_path, settings):
