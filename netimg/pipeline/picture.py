@@ -51,22 +51,14 @@ def with_masks_read(study: Study, anatomy: Anatomy) -> Study:
     return select_again(study, {study.ct.number: medians}, stay=True)
 
 
-def with_liver_drawn(study: Study, anatomy: Anatomy | None, *, settings: Settings) -> Study:
-    """The study, its guess about the liver's ends (SEL-005) replaced by what was drawn."""
+def with_liver_drawn(study: Study, anatomy: Anatomy | None) -> Study:
+    """The study without its guess, by the lungs, that the liver is cut off (SEL-005).
+
+    A drawn liver shows whether it is: ``liver_cut_fov`` of the anatomy says so, once.
+    """
     if study.ct is None or anatomy is None or not anatomy.has_liver:
         return study
-    from netimg.reading.candidate import name_of
-    from netimg.reading.coverage import cut_ends
-    from netimg.reading.problems import doubt
-
-    flags = [f for f in study.ct.flags if f.code != "SEL-005"]
-    if anatomy.grid.same_as(study.ct.grid, tol_mm=0.1):
-        ends = cut_ends(anatomy.liver, settings["segmentation.flags.cut_cm2_ends"])
-        touches = ("liver_volume_ml", "tumour_volume_ml")
-        if ends:
-            end = " and ".join(ends)
-            flags.append(doubt("SEL-005", touches=touches, series=name_of(study.ct), end=end))
-    ct = replace(study.ct, flags=tuple(flags))
+    ct = replace(study.ct, flags=tuple(f for f in study.ct.flags if f.code != "SEL-005"))
     series = tuple(ct if s is study.ct else s for s in study.series)
     return replace(study, ct=ct, series=series)
 

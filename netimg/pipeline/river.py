@@ -66,9 +66,7 @@ def analyse(
         study = open_study(study, settings=settings, progress=progress)
     study, held = look(study, settings=settings, clock=clock)
     anatomy, flags = find_anatomy(study, settings=settings, clock=clock)
-    study = laid_over(
-        with_liver_drawn(study, anatomy, settings=settings), anatomy, register=study.register
-    )
+    study = laid_over(with_liver_drawn(study, anatomy), anatomy, register=study.register)
     del held
     facts = dated(facts, study)
     return judge(study, anatomy, flags, facts=facts, settings=settings, clock=clock)

@@ -56,9 +56,7 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
     anatomy, flags = find_anatomy(study, masks=request.masks, settings=settings, clock=clock)
     if anatomy is not None and request.masks.given:
         study = with_masks_read(study, anatomy)
-    study = laid_over(
-        with_liver_drawn(study, anatomy, settings=settings), anatomy, register=study.register
-    )
+    study = laid_over(with_liver_drawn(study, anatomy), anatomy, register=study.register)
     tell_chosen(study)
     check_found(request.require, study, anatomy, flags)
     study = with_given_files(study, request)

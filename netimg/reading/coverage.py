@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netimg.arrays import FloatZYX
     from netimg.geometry import Grid
     from netimg.study import Series
-    from netimg.volume import Mask, Volume
+    from netimg.volume import Volume
 
 
 def coverage_of(ct: Volume, series: Series, pets: Sequence[Series]) -> tuple[Coverage, str]:
@@ -49,19 +49,6 @@ def coverage_of(ct: Volume, series: Series, pets: Sequence[Series]) -> tuple[Cov
     return max(ends, key=lambda end: _ORDER.index(end[0]))
 
 
-def cut_ends(liver: Mask, least_cm2: float) -> tuple[str, ...]:
-    """Ends of a CT that a drawn liver reaches with at least so much area: ``top``, ``bottom``."""
-    grid = liver.grid
-    if grid.slice_normal_tilt_deg > _AXIAL_DEG:
-        return ()
-    pixel_cm2 = grid.spacing_mm[1] * grid.spacing_mm[2] / 100.0
-    first, last = (float(np.count_nonzero(liver.voxels[z])) * pixel_cm2 for z in (0, -1))
-    upwards = grid.directions[2][0] > 0
-    areas = {"top": last if upwards else first, "bottom": first if upwards else last}
-    return tuple(end for end, area in areas.items() if area >= least_cm2)
-
-
-_AXIAL_DEG = 25.0
 _ORDER = (Coverage.COMPLETE, Coverage.NEARLY, Coverage.UNKNOWN, Coverage.CUT)
 
 

@@ -78,7 +78,7 @@ def _seen(series: Series, pets: Sequence[Series]) -> Series:
         series = replace(series, why=(*series.why, "shows the whole liver, by its lungs"))
     elif coverage is Coverage.CUT:
         touches = ("liver_volume_ml", "tumour_volume_ml")
-        cut = doubt("SEL-005/likely", touches=touches, series=name_of(series), end=end)
+        cut = doubt("SEL-005", touches=touches, series=name_of(series), end=end)
         series = replace(series, flags=(*series.flags, cut))
     if not read_phase(series).is_open:
         return series

@@ -3,8 +3,12 @@
 import pytest
 
 from netimg.anatomy import Anatomy
+from netimg.pipeline.clock import Clock
 from netimg.pipeline.picture import looked_at, with_liver_drawn, with_masks_read
+from netimg.pipeline.river import judge
+from netimg.progress import silent
 from netimg.reading import open_study
+from netimg.segmentation.given import anatomy_from_masks
 from netimg.settings import Settings
 from netimg.study import Coverage, Phase
 from netimg.volume import LabelMap, Mask
@@ -100,7 +104,8 @@ def test_given_masks_say_the_phase_of_their_ct(tmp_path):
     assert any("aorta 150 HU" in why or "aorta 149 HU" in why for why in again.ct.why)
 
 
-def test_a_guess_about_the_ends_of_the_liver_gives_way_to_what_was_drawn(tmp_path):
+def test_a_cut_liver_is_said_once_by_the_mask_that_was_drawn(tmp_path):
+    """The guess goes, whether the mask confirms it or not; ``liver_cut_fov`` says what is drawn."""
     for number, slices in ((1, slice(0, 40)), (2, slice(0, 38))):
         common = {"SeriesDescription": "portal", "SeriesNumber": str(number)}
         trunk.write(tmp_path / str(number), name=str(number), slices=slices, common=common)
@@ -110,13 +115,17 @@ def test_a_guess_about_the_ends_of_the_liver_gives_way_to_what_was_drawn(tmp_pat
     on, shipped = study.ct.grid, Settings.shipped()
     whole = arrays.ellipsoid(on, (-60, -10, 165), (78, 60, 75))
 
-    def drawn(voxels):
-        body = Anatomy.from_masks(Mask(voxels=voxels, grid=on), None)
-        return said(with_liver_drawn(study, body, settings=shipped).ct).get("SEL-005")
+    def told(voxels):
+        body = anatomy_from_masks(on, liver=Mask(voxels=voxels, grid=on), no_lesions=True)
+        clock = Clock(silent)
+        drawn = with_liver_drawn(study, body)
+        found = judge(drawn, body, (), facts=None, settings=shipped, clock=clock).findings.flags
+        return [(f.code, f.value) for f in found if f.code in ("SEL-005", "liver_cut_fov")]
 
-    assert 'The liver is cut off at the top of series 1 "portal"' in drawn(whole)
+    cut_cm2 = whole[-1].sum() * on.spacing_mm[1] * on.spacing_mm[2] / 100
+    assert cut_cm2 > 100
+    assert told(whole) == [("liver_cut_fov", pytest.approx(cut_cm2))]
     inside = whole.copy()
     inside[-1] = False
-    assert drawn(inside) is None
-    assert "at the top and bottom" in drawn(whole | whole[-1])
-    assert with_liver_drawn(study, None, settings=shipped) is study
+    assert told(inside) == []
+    assert with_liver_drawn(study, None) is study
