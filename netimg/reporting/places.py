@@ -94,6 +94,11 @@ def instance_number(series: Series | None, slice_index: int) -> int | None:
     return next(found, None)
 
 
+def is_multiframe(series: Series | None) -> bool:
+    """Whether the pictures of a series are frames of a file of many."""
+    return series is not None and any(i.frame_number is not None for i in series.instances)
+
+
 def anatomy_series(study: Study, anatomy: Anatomy) -> Series | None:
     """The series whose grid the masks lie on: the CT, else a PET."""
     candidates = ([study.ct] if study.ct else []) + list(study.pets)

@@ -105,7 +105,8 @@ def _levels(verdicts: list[Verdict], result: StudyResult) -> list[View]:
     ]
     if not regions or not uptake:
         return []
-    name = words()["lesions"]["suv_max"]
+    asked = any(p.suv is not None and p.suv.norm != "bw" for p in result.study.pets)
+    name = words()["lesions"]["suv_max_bw" if asked else "suv_max"]
     return [
         {
             "name": f"{answer}: {name}",

@@ -10,6 +10,7 @@ from netimg.finding import Finding, Scope, suv_name
 from netimg.flag import Severity
 from netimg.reporting.anatomy_json import SEGMENT_PREFIX
 from netimg.reporting.html.marks import Marks
+from netimg.reporting.places import is_multiframe
 from netimg.reporting.study_json import OLDEST_AGE_Y
 from netimg.reporting.words import words
 from netimg.reporting.words.numbers import interval, number, quantity, unit_text
@@ -27,7 +28,7 @@ from netimg.study import Phase
 
 if TYPE_CHECKING:
     from netimg.result import StudyResult
-    from netimg.study import Patient, Series, SuvRecord
+    from netimg.study import Patient, Series, Study, SuvRecord
 
 View = dict[str, Any]
 """What a template sees: text, lists of text, nothing computed."""
@@ -95,8 +96,8 @@ def used(result: StudyResult) -> list[View]:
     """CT, PETs, masks and facts that were used."""
     phrases = words()["used"]
     study = result.study
-    blocks = [_block(phrases["ct"], [_ct(study.ct)] if study.ct else [[phrases["no_ct"]]])]
-    pets = [_pet(pet) for pet in study.pets] or [[phrases["no_pet"]]]
+    blocks = [_block(phrases["ct"], [_ct(study.ct, study)] if study.ct else [[phrases["no_ct"]]])]
+    pets = [_pet(pet, study) for pet in study.pets] or [[phrases["no_pet"]]]
     blocks.append(_block(phrases["pet"], pets))
     blocks.append(_block(phrases["masks"], [_masks(result)]))
     blocks.append(_block(phrases["facts"], [_facts(result)]))
@@ -107,7 +108,7 @@ def _block(label: str, groups: list[list[str]]) -> View:
     return {"label": label, "groups": groups}
 
 
-def _ct(ct: Series) -> list[str]:
+def _ct(ct: Series, study: Study) -> list[str]:
     phrases = words()["used"]
     slices, rows, columns = ct.grid.shape
     z, row, column = (f"{s:.3g}" for s in ct.grid.spacing_mm)
@@ -118,7 +119,29 @@ def _ct(ct: Series) -> list[str]:
         phase[:1].upper() + phase[1:],
         phrases["ct_line"].format(number=ct.number, slices=slices, rows=rows, columns=columns),
         phrases["ct_spacing" if row != column else "ct_square"].format(z=z, row=row, column=column),
+        *_origin(ct, study),
     ]
+
+
+def _origin(series: Series, study: Study) -> list[str]:
+    """What was done to a series before it was measured, and what it is a part of."""
+    phrases = words()["used"]
+    lines = []
+    if is_multiframe(series):
+        files = len({i.sop_instance_uid for i in series.instances})
+        key = "frames_one_file" if files == 1 else "frames"
+        lines.append(phrases[key].format(count=len(series.instances), files=files))
+    volumes = [other for other in study.series if other.uid == series.uid]
+    if len(volumes) > 1:
+        text = phrases["split"].format(count=len(volumes))
+        lines.append(f"{text}: {series.description}" if series.description else text)
+    if any(flag.code == "GEO-018" for flag in series.flags):
+        lines.append(phrases["regridded"])
+    laid = series.registration
+    if laid is not None and laid.accepted:
+        turned, shifted = f"{laid.rotation_deg:.1f}", f"{laid.translation_mm:.0f}"
+        lines.append(phrases["registered"].format(degrees=turned, shift=shifted))
+    return lines
 
 
 def _norm(suv: SuvRecord) -> str:
@@ -131,7 +154,7 @@ def _norm(suv: SuvRecord) -> str:
     return str(phrases["suv_other"].format(norm=norms["bw"], ratio=f"{ratio:.3f}", other=other))
 
 
-def _pet(pet: Series) -> list[str]:
+def _pet(pet: Series, study: Study) -> list[str]:
     phrases = words()["used"]
     lines = [tracer_name(pet.tracer, pet.nuclide)]
     suv = pet.suv
@@ -145,7 +168,7 @@ def _pet(pet: Series) -> list[str]:
             lines.append(phrases["typed"].format(names=", ".join(sorted(suv.typed))))
     else:
         lines.append(phrases["no_suv"])
-    return lines
+    return [*lines, *_origin(pet, study)]
 
 
 def _masks(result: StudyResult) -> list[str]:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from netimg.finding import Finding, Scope
 from netimg.flag import Flag, Severity
 from netimg.reporting.doubts import together
+from netimg.study import TracerClass
 
 if TYPE_CHECKING:
     from netimg.result import StudyResult
 
 _LESION = re.compile(r"L[1-9]\d*")
+_TRACERS = tuple(tracer.value for tracer in TracerClass)
 _ORDER = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.INFO: 2}
 
 
@@ -58,12 +60,15 @@ class Marks:
 def _touches(flag: Flag, finding: Finding) -> bool:
     """Whether a flag names the finding, its scope or its lesion, or the finding names the flag.
 
+    A flag that names the PET touches every number of a PET, those of lesions too.
     Several lesions may carry flags of one code: a flag that names lesions is theirs alone.
     """
     touched = {part for path in flag.touches for part in (path, path.rsplit(".", 1)[-1])}
     lesions = {name for name in touched if _LESION.fullmatch(name)}
     if finding.scope is Scope.LESION and lesions:
         return finding.id in lesions
+    if "pet" in touched and finding.name.partition("_")[0] in _TRACERS:
+        return True
     return flag.code in finding.flags or bool(
         touched & {finding.name, finding.scope.value, finding.id} - {""}
     )

@@ -20,7 +20,13 @@ from netimg.reporting.pictures.montage import (
 )
 from netimg.reporting.pictures.picture import Picture
 from netimg.reporting.pictures.planes import Plane, Turned, labels_on
-from netimg.reporting.places import Place, anatomy_series, instance_number, lesion_places
+from netimg.reporting.places import (
+    Place,
+    anatomy_series,
+    instance_number,
+    is_multiframe,
+    lesion_places,
+)
 from netimg.reporting.words.sentences import (
     lesion_ct_alt,
     lesion_pet_alt,
@@ -128,7 +134,9 @@ def _slices(
                 index,
                 width_px=config["axial"]["width_px"],
                 field=field,
-                corners=slice_corners(scene.turned, 0, index, instance),
+                corners=slice_corners(
+                    scene.turned, 0, index, instance, of_frames=is_multiframe(series)
+                ),
             ),
             alt=slice_alt(scene.turned, 0, index, scene.outlined_on(0, index), window),
             caption=", ".join(on),

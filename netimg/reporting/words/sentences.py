@@ -46,16 +46,21 @@ def slice_number(turned: Turned, axis: int, index: int) -> int:
 
 
 def slice_corners(
-    turned: Turned, axis: int, index: int, instance: int | None = None
+    turned: Turned,
+    axis: int,
+    index: int,
+    instance: int | None = None,
+    *,
+    of_frames: bool = False,
 ) -> tuple[str, str]:
-    """The lines in the upper corners of a picture: slice and instance; position."""
+    """The lines in the upper corners of a picture: slice and instance or frame; position."""
     phrases = words()["pictures"]
     parts = []
     if axis == 0:
         number = slice_number(turned, axis, index)
         parts.append(phrases["slice_short"].format(index=number))
     if instance is not None:
-        parts.append(phrases["instance"].format(number=instance))
+        parts.append(phrases["frame" if of_frames else "instance"].format(number=instance))
     return ", ".join(parts), _position(turned, axis, index)
 
 
