@@ -109,8 +109,12 @@ class Look:
     voxels: int = 0
     filled: int = 0
     rubbish: bool = False
+    beyond: int = 0
+    """Voxels of a CT above every number that 16 bits with a sign can hold."""
     _sample: list[NDArray[np.float32]] = field(default_factory=list)
     _seen: int = 0
+    _last: NDArray[np.float32] | None = None
+    _jump: tuple[int, float] | None = None
 
     def add(self, values: NDArray[np.float32], filling: NDArray[np.bool_] | None) -> None:
         """Take note of a slice in its final values."""
@@ -119,13 +123,18 @@ class Look:
         if filling is not None:
             self.filled += int(np.count_nonzero(filling))
         if self.ct:
+            thin = max(1, max(values.shape) // limits["pixels"])
+            part = values[::thin, ::thin].copy()
+            if filling is not None:
+                part[filling[::thin, ::thin]] = np.nan
+            if self._last is not None and self._jump is None:
+                change = _common_change(self._last, part, table("pixels")["jump"])
+                self._jump = None if change is None else (self._seen, change)
+            self._last = part
             every = max(1, self.slices // limits["slices"])
             if self._seen % every == 0:
-                thin = max(1, max(values.shape) // limits["pixels"])
-                part = values[::thin, ::thin].copy()
-                if filling is not None:
-                    part[filling[::thin, ::thin]] = np.nan
                 self._sample.append(part)
+            self.beyond += int(np.count_nonzero(values > table("pixels")["top"]["possible_hu"]))
         self._seen += 1
 
     def finish(
@@ -147,20 +156,56 @@ class Look:
             flags.append(doubt("PIX-011", touches=touches, series=series, percent=percent))
         if self.ct:
             flags += self._air(low=low, high=high, series=series)
+            flags += self._beyond(high=high, series=series)
             flags += _top(values, high=high, series=series)
         return flags
+
+    def _beyond(self, *, high: float, series: str) -> list[Flag]:
+        """Refuse values that no CT number can have; doubt a few of them."""
+        limits = table("pixels")["top"]
+        if self.beyond == 0:
+            return []
+        percent = 100.0 * self.beyond / self.voxels
+        most, numbers = limits["possible_hu"], {"hu": high, "percent": percent}
+        if self.beyond > limits["beyond_share"] * self.voxels:
+            raise refusal(PIX_012, "beyond", series=series, most=most, **numbers)
+        return [
+            doubt(
+                "PIX-012/few_beyond",
+                touches=("ct",),
+                series=series,
+                voxels="1 voxel" if self.beyond == 1 else f"{self.beyond} voxels",
+                lie="lies" if self.beyond == 1 else "lie",
+                most=most,
+                hu=high,
+                measured=high,
+                limit=float(most),
+            )
+        ]
 
     def _air(self, *, low: float, high: float, series: str) -> list[Flag]:
         """Refuse values whose air is not that of a CT; doubt those without air in the picture."""
         limits = table("pixels")["air"]
         if low == high:
             raise refusal(PIX_012, series=series, value=f"all of them are {low:g}")
+        if self._jump is not None:
+            z, change = self._jump
+            raise refusal(
+                PIX_012, "jump", series=series, a=z, b=z + 1, n=self.slices, change=change
+            )
         sample = np.stack(self._sample)
         air = _air_hu(sample, limits)
         if air is not None:
             if air < limits["least_hu"]:
                 raise refusal(PIX_012, series=series, value=f"air is {air:g}")
+            tissue = sample[sample >= limits["below_hu"]]
+            middle = float(np.median(tissue)) if tissue.size else limits["tissue_most_hu"]
+            if middle > limits["tissue_most_hu"]:
+                raise refusal(PIX_012, "tissue", series=series, tissue=middle, air=air)
             if air > limits["most_hu"]:
+                around = _crowded(_edge(sample, limits["edge"]), limits)
+                if around is not None:
+                    raise refusal(PIX_012, series=series, value=f"air is {around:g}")
                 return [self._doubt("PIX-012/thin", series, air)]
             return []
         return self._no_air(sample, limits, series)
@@ -183,14 +228,41 @@ class Look:
         return doubt(problem, touches=("ct",), series=series, hu=value, measured=value)
 
 
-def _edge(sample: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Corners of all slices; where they are filled, what is not filled and nearest to them."""
+def _common_change(
+    before: NDArray[np.float32], after: NDArray[np.float32], limits: dict[str, Any]
+) -> float | None:
+    """HU by which (nearly) all pixels of a slice differ from the one before, if they do.
+
+    Where a body begins or ends, the air beside it stays; only another scale changes all of it.
+    """
+    if before.shape != after.shape:
+        return None
+    change = (after - before)[np.isfinite(before) & np.isfinite(after)]
+    if change.size < limits["least_share"] * after.size:
+        return None
+    low, middle, high = np.percentile(change, limits["percentiles"]).tolist()
+    return float(middle) if max(low, -high) > limits["least_hu"] else None
+
+
+def _crowded(edge: NDArray[np.float32], limits: dict[str, Any]) -> float | None:
+    """The one dark value that surrounds the picture, as air does and lung does not."""
+    middle = float(np.median(edge))
+    near = np.abs(edge - middle) <= limits["crowd_hu"]
+    dark = middle < limits["below_hu"]
+    return middle if dark and np.count_nonzero(near) >= limits["crowd_share"] * edge.size else None
+
+
+def _edge(sample: NDArray[np.float32], share: float = 1.0) -> NDArray[np.float32]:
+    """Corners of all slices; where they are filled, what is not filled and nearest to them.
+
+    ``share`` of that distance from the middle counts as the edge too.
+    """
     rows, columns = sample.shape[1:]
     y = np.abs(np.arange(rows) - (rows - 1) / 2) / rows
     x = np.abs(np.arange(columns) - (columns - 1) / 2) / columns
     far = np.broadcast_to(np.hypot(y[:, None], x[None, :]), sample.shape)
     known = np.isfinite(sample)
-    edge: NDArray[np.float32] = sample[known & (far >= far[known].max() - 1e-9)]
+    edge: NDArray[np.float32] = sample[known & (far >= share * far[known].max() - 1e-9)]
     return edge
 
 

@@ -43,6 +43,7 @@ def ct(on=CT_GRID, noise_hu=8.0):
     """Return the CT in HU."""
     values = _painted(points_of(on), 2)
     values += np.random.default_rng(1).normal(0.0, noise_hu, values.shape)
+    values = np.maximum(values, -1024.0)  # what unsigned pixels can hold
     return Volume(values=values.astype(np.float32), grid=on, quantity=Quantity.HU)
 
 

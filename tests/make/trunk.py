@@ -40,6 +40,7 @@ def ct(phase="portal", on=GRID, *, noise_hu=10.0):
     grain = np.sin(points[..., 0] / 2.0) * np.sin(points[..., 1] / 2.0)
     values = np.where(core, values + 90.0 * grain, values)  # bone is uneven
     values = values + np.random.default_rng(5).normal(0.0, noise_hu, values.shape)
+    values = np.maximum(values, -1024.0)  # what unsigned pixels can hold
     return Volume(values=values.astype(np.float32), grid=on, quantity=Quantity.HU)
 
 

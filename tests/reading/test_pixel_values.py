@@ -392,3 +392,84 @@ def test_frames_beyond_the_bytes_of_one_object_are_refused_before_they_are_read(
 def test_frames_are_judged_like_slices(tmp_path):
     enhanced_ct(tmp_path, values() + 1024)
     assert refused(tmp_path)[1].endswith("are not those of a CT: air is 24.")
+
+
+# Scales that are not those of a CT
+
+
+@pytest.mark.parametrize(("slope", "tissue"), [("10", 9616), ("2", 1104)])
+def test_values_that_are_too_large_are_refused_by_their_tissue(tmp_path, slope, tissue):
+    """Stored 24 and 1084 with a slope of 10 are -784 and 9816 HU: the air alone looks like lung."""
+    hu = np.where(values() > -500, 40, -1000)
+    ct_series(tmp_path / "right", hu)
+    assert open_study(tmp_path / "right").ct.load().flags == ()
+    for path in ct_series(tmp_path / "wrong", hu):
+        bend(path, RescaleSlope=slope)
+    code, sentence = refused(tmp_path / "wrong")
+    air = 24 * int(slope) - 1024
+    assert code == "PIX-012"
+    assert f"tissue has {tissue} HU in the middle, and its darkest part {air} HU" in sentence
+
+
+@pytest.mark.parametrize("air", [-876, -700])
+def test_one_dark_value_around_the_picture_is_air_and_no_lung(tmp_path, air):
+    noise = np.random.default_rng(4).normal(0, 10, SHAPE)
+    hu = np.round(np.where(values() > -500, 60, air) + noise)
+    ct_series(tmp_path, hu)
+    code, sentence = refused(tmp_path)
+    assert code == "PIX-012"
+    assert float(re.search(r"air is (-?[\d.]+)\.", sentence)[1]) == pytest.approx(air, abs=3)
+
+
+def test_lung_around_the_picture_is_wider_than_air_and_accepted(tmp_path):
+    lung = np.random.default_rng(4).normal(-820, 80, SHAPE)
+    hu = np.round(np.where(values() > -500, 60, np.maximum(lung, -1024)))
+    assert set(said(loaded(tmp_path, hu))) == {"PIX-012"}
+    assert "shows no air outside the body" in said(open_study(tmp_path).ct.load())["PIX-012"]
+
+
+@pytest.mark.parametrize(
+    ("intercept", "change", "places"), [("0", 1024, (4, 5)), ("-1224", -200, (4, 5))]
+)
+def test_a_slice_of_another_scale_is_refused_by_its_place(tmp_path, intercept, change, places):
+    ct_series(tmp_path, values(), per_slice={4: {"RescaleIntercept": intercept}})
+    a, b = places
+    code, sentence = refused(tmp_path)
+    assert code == "PIX-012"
+    assert sentence == (
+        'Values of series 1 "portal venous" are not those of one CT: from slice '
+        f"{a} to slice {b} of 12, counted from the feet, all of them change by {change} HU."
+    )
+
+
+def test_a_body_that_begins_between_two_slices_is_no_other_scale(tmp_path):
+    hu = np.array(values())
+    hu[:3] = -1000
+    assert loaded(tmp_path, hu).flags == ()
+
+
+def test_values_above_every_ct_number_are_refused_with_their_share(tmp_path):
+    """Noise of air below -1024 HU that wrapped around: -1025 is 64511 HU."""
+    hu = values()
+    hu[:, 0, ::4] = 64511
+    ct_series(tmp_path, hu)
+    percent = 100 * np.count_nonzero(hu == 64511) / hu.size
+    code, sentence = refused(tmp_path)
+    assert code == "PIX-012"
+    assert sentence == (
+        f'Values of series 1 "portal venous" are not those of a CT: {percent:.2g} % of them lie '
+        "above 32767 HU, up to 64511 HU."
+    )
+
+
+def test_a_single_value_above_every_ct_number_is_said(tmp_path):
+    hu = values()
+    hu[5, 15, 20] = 64000
+    ct_series(tmp_path, hu)
+    volume = open_study(tmp_path).ct.load()
+    assert '1 voxel of series 1 "portal venous" lies above 32767 HU, up to 64000 HU' in {
+        f.sentence.partition(", which")[0] for f in volume.flags
+    }
+    hu[5, 15, 20] = 32767
+    ct_series(tmp_path / "most", hu)
+    assert set(said(open_study(tmp_path / "most").ct.load())) == {"PIX-018"}
