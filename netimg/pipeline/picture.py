@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from netimg.errors import InputError
 from netimg.progress import silent
 from netimg.study import OrganMedians
 
@@ -20,11 +21,13 @@ def looked_at(study: Study, *, settings: Settings, progress: Progress = silent) 
     """The study with its CT chosen once more, after a look at the pictures that decide it.
 
     The chosen CT is looked at always; the others only where words and tags leave its phase open,
-    and only those whose own phase is open too. A phase that was typed needs no look.
+    and only those whose own phase is open too. A phase that was typed needs no look. What cannot be
+    loaded is set aside.
     """
     from netimg.reading.candidate import phase_is_open
     from netimg.reading.choose import BY_NAME, candidates
     from netimg.reading.select import select_again
+    from netimg.reading.values import without
 
     medians: dict[int, OrganMedians] = {}
     by_name = study.ct is not None and study.ct.why[:1] == (BY_NAME,)
@@ -33,8 +36,16 @@ def looked_at(study: Study, *, settings: Settings, progress: Progress = silent) 
         if phase_is_open(study.ct) and not by_name:
             wanted += [s for s in candidates(study.series) if phase_is_open(s)]
         for series in wanted:
-            if series.number not in medians:
-                medians[series.number] = _seen(series.load(), settings, progress)
+            if series.number in medians:
+                continue
+            try:
+                image = series.load()
+            except InputError as error:
+                study = without(study, series, error)
+                if by_name or (study.ct is None and not study.pets):
+                    raise
+                continue
+            medians[series.number] = _seen(image, settings, progress)
         study = select_again(study, medians)
     return study
 

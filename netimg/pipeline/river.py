@@ -81,14 +81,26 @@ def look(
 ) -> tuple[Study, list[Volume]]:
     """Look at the pictures for the contrast phase, and choose the CT once more.
 
+    A chosen series whose values refuse it is set aside, and the next one takes its place.
+
     Returns
     -------
     study
         With the phase of its CT confirmed, corrected or doubted, and what its values say.
     held
         Its loaded images: as long as a caller holds them, nothing is decoded twice.
+
+    Raises
+    ------
+    InputError
+        Why a series that was asked for cannot be used, or the first of all that were tried.
     """
-    held = [series.load() for series in (study.ct, *study.pets) if series]
+    from netimg.reading.values import loaded
+
+    study, images, refused = loaded(study)
+    if refused is not None and not images:
+        raise refused
+    held = list(images.values())
     if study.ct is None or (masks is not None and masks.given):
         return _noted(study), held
     clock = clock or Clock(silent)

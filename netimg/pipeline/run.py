@@ -53,6 +53,7 @@ def run(request: Request, settings: Settings, progress: Progress = silent) -> Ou
         return Outcome(path=request.output, result=None)
     check_target(request.output, overwrite=request.overwrite)
     study, held = look(study, masks=request.masks, settings=settings, clock=clock)
+    check_read(request.require, study, facts)  # what could not be loaded is no longer there
     anatomy, flags = find_anatomy(study, masks=request.masks, settings=settings, clock=clock)
     if anatomy is not None and request.masks.given:
         study = with_masks_read(study, anatomy)

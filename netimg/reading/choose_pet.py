@@ -60,6 +60,29 @@ def may_be_chosen(pet: Series, draft: Draft) -> bool:
     return is_attenuation_corrected(draft.headers)
 
 
+def in_place(gone: Series, series: Sequence[Series], taken: Sequence[Series]) -> list[Series]:
+    """The PET of the same tracer class that takes the place of one; none where there is none.
+
+    The one with SUV counts before one without, then the higher series number.
+    """
+    fit = [
+        s
+        for s in series
+        if s.kind == "PET"
+        and s.tracer_class is gone.tracer_class
+        and gives_positrons(s.nuclide)
+        and not any(f.code in ("SUV-023", "SEL-007") for f in s.flags)
+        and all(s.number != one.number for one in taken)
+    ]
+    if not fit:
+        return []
+    best = min(fit, key=lambda s: (s.suv is None or not s.suv.possible, -s.number))
+    why = f"chosen: in place of {name_of(gone)}, which cannot be used"
+    return [
+        replace(best, role=_ROLES.get(best.tracer_class, Role.OTHER), why=(why, *best.why)),
+    ]
+
+
 def _asked_pet(pet: Series, draft: Draft) -> Series:
     pet = asked_for(pet, draft)
     flag = doubt("SEL-012", touches=("pet",), series=name_of(pet), option="--pet")

@@ -166,9 +166,9 @@ class Look:
         if self.beyond == 0:
             return []
         percent = 100.0 * self.beyond / self.voxels
-        most, numbers = limits["possible_hu"], {"hu": high, "percent": percent}
+        most = limits["possible_hu"]
         if self.beyond > limits["beyond_share"] * self.voxels:
-            raise refusal(PIX_012, "beyond", series=series, most=most, **numbers)
+            raise refusal(PIX_012, "beyond", series=series, most=most, hu=high, percent=percent)
         return [
             doubt(
                 "PIX-012/few_beyond",

@@ -1,7 +1,8 @@
 """From series that were read to what is measured: phases, CT, PETs, how they lie to each other.
 
 `select` decides from headers, with a look at a few slices where they leave it open. `select_again`
-decides once more, when the pictures have been looked at (`netimg.pipeline`).
+decides once more, when the pictures have been looked at (`netimg.pipeline`), `select_without` when
+the pixels of a chosen series turned out to be unusable.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from netimg.reading.candidate import as_candidate, with_phase, with_phase_read
 from netimg.reading.choose import BY_NAME, choose_ct, undecided
-from netimg.reading.choose_pet import choose_pets
+from netimg.reading.choose_pet import choose_pets, in_place
 from netimg.reading.glance import glanced
 from netimg.reading.pair import pair
 from netimg.reading.phase import from_order
@@ -92,6 +93,31 @@ def select_again(study: Study, medians: Mapping[int, OrganMedians], *, stay: boo
         by_name = before.why[:1] == (BY_NAME,)
         ct = choose_ct(judged, asked=now if by_name else None)
     found = _paired(judged, ct or now, study.pets)
+    kept = tuple(f for f in study.flags if f.code not in ("SEL-010", "SEL-014"))
+    return replace(
+        study, series=found.series, ct=found.ct, pets=found.pets, flags=(*kept, *found.flags)
+    )
+
+
+def select_without(study: Study, number: int) -> Study:
+    """The study chosen once more without one of its series, the CT or a PET that was chosen.
+
+    The next CT takes the place of a CT, with a phase that was typed; another PET of the same
+    tracer that of a PET, where it may be measured unasked.
+    """
+    series = [s for s in study.series if s.number != number]
+    ct, pets = study.ct, [pet for pet in study.pets if pet.number != number]
+    if ct is not None and ct.number == number:
+        typed = ct.phase.value if ct.phase_typed else None
+        ct = choose_ct(series, asked=None)
+        ct = with_phase(ct, typed) if ct is not None and typed is not None else ct
+    pets += [
+        other
+        for gone in study.pets
+        if gone.number == number
+        for other in in_place(gone, series, pets)
+    ]
+    found = _paired(series, ct, pets)
     kept = tuple(f for f in study.flags if f.code not in ("SEL-010", "SEL-014"))
     return replace(
         study, series=found.series, ct=found.ct, pets=found.pets, flags=(*kept, *found.flags)

@@ -249,3 +249,18 @@ def test_where_a_study_carries_two_identities_one_is_chosen(
     assert call([*line, "--patient", "anna"]) == 0
     rows = (tmp_path / "out" / "input.csv").read_text("utf-8").splitlines()
     assert sum("IDX-020" in row for row in rows) == 1
+
+
+def test_a_ct_whose_values_refuse_it_is_not_called_the_ct_and_check_says_no(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make.ct_series(tmp_path / "right")
+    assert call(["inspect", str(tmp_path / "right"), "--check"]) == 0
+    assert "used  series 1 as the CT" in capsys.readouterr().out
+    make.ct_series(tmp_path / "wrong", make.body() + 1024)
+    assert call(["inspect", str(tmp_path / "wrong"), "--check"]) == 1
+    shown = capsys.readouterr().out
+    assert "used  nothing" in shown
+    assert "PIX-012  12 files set aside: " in shown
+    assert "air is 24." in shown
+    assert "12 files = 0 in series + 12 set aside" in shown
