@@ -13,6 +13,7 @@ import numpy as np
 
 from netimg.reading.index import kind_of
 from netimg.reading.places import normal_of
+from netimg.reading.split_pieces import unless_beside
 from netimg.reading.split_times import (
     NOT_SAID,
     any_gate,
@@ -161,6 +162,19 @@ def _image_type(header: Header) -> tuple[str, ...] | None:
     return values or None
 
 
+def _no_slices(header: Header) -> tuple[str, ...]:
+    """What of an image type says overview, projection, reformat or map: never a piece of a scan."""
+    rows = table("choice")
+    words = {"LOCALIZER", *rows["derived"]["values"], *rows["derived"]["reformatted"]}
+    maps = tuple(rows["ct"]["maps"])
+    derived = header.image_type[3:4] if header.frame is not None else ()
+    return derived + tuple(
+        value
+        for value in header.image_type
+        if value.upper() in words or value.casefold().startswith(maps)
+    )
+
+
 def _size(header: Header) -> tuple[int, int] | None:
     rows, columns = header.pixels.rows, header.pixels.columns
     return None if rows is None or columns is None else (rows, columns)
@@ -208,11 +222,11 @@ KEYS: tuple[tuple[str, Key], ...] = (
     ("pixel", _near(_pixel(1), " mm")),
     ("direction", _by_direction),
     ("frame", _if_any_volume(_exact(lambda h: h.frame_of_reference, lambda _: ""))),
-    ("image_type", _exact(_image_type, _joined)),
-    ("kernel", _exact(lambda h: h.kernel)),
-    ("field", _near(lambda h: h.reconstruction_mm, " mm")),
-    ("kvp", _near(lambda h: h.kvp, " kV")),
-    ("kev", _near(lambda h: h.kev, " keV")),
+    ("image_type", unless_beside(_exact(_image_type, _joined), apart=_no_slices)),
+    ("kernel", unless_beside(_exact(lambda h: h.kernel))),
+    ("field", unless_beside(_near(lambda h: h.reconstruction_mm, " mm"))),
+    ("kvp", unless_beside(_near(lambda h: h.kvp, " kV"))),
+    ("kev", unless_beside(_near(lambda h: h.kev, " keV"))),
     ("rescale", _exact(lambda h: h.rescale_type)),
     ("units", over_one_another(_units)),
     ("corrections", over_one_another(_corrections, _joined)),
@@ -227,7 +241,7 @@ KEYS: tuple[tuple[str, Key], ...] = (
     ("acquisition", over_one_another(lambda h: h.acquisition_number, mixed=True)),
     ("reference", over_one_another(moving_frame, seconds)),
     ("gate", over_one_another(gate_of, _plain, mixed=True)),
-    ("stack", _if_any_volume(_exact(lambda h: h.stack_id))),
+    ("stack", _if_any_volume(unless_beside(_exact(lambda h: h.stack_id)))),
 )
 """In the order in which they are tried."""
 

@@ -66,14 +66,14 @@ def _laid(groups: Groups, places: Mapping[int, float], *, mixed: bool) -> Groups
     beside: Places = np.empty(0)
     for group in groups:
         own = np.unique(np.round([places[id(header)] for header in group[1]], 3))
-        if not volumes or _overlap(own, beside, mixed=mixed):
+        if not volumes or overlap(own, beside, mixed=mixed):
             volumes.append([group])
             beside = own
         else:
             volumes[-1].append(group)
             beside = np.union1d(beside, own)
     joined = [
-        (_range([text for text, _ in volume]), [h for _, own in volume for h in own])
+        (span_of([text for text, _ in volume]), [h for _, own in volume for h in own])
         for volume in volumes
     ]
     sizes = [len(own) for _, own in joined]
@@ -89,7 +89,7 @@ def if_volumes(groups: Groups, headers: Sequence[Header]) -> Groups:
     return groups
 
 
-def _overlap(a: Places, b: Places, *, mixed: bool) -> bool:
+def overlap(a: Places, b: Places, *, mixed: bool) -> bool:
     """Whether more of the smaller part's places than the limit are also in the other.
 
     ``mixed``: places between those of the other count, as two times may be taken half a slice
@@ -173,6 +173,7 @@ def seconds(frame: tuple[float, float]) -> str:
     return f"{frame[0] / 1000:g} s"
 
 
-def _range(values: Sequence[str]) -> str:
+def span_of(values: Sequence[str]) -> str:
+    """First and last of some values in words; what says nothing does not count."""
     said = [value for value in values if value != NOT_SAID] or [NOT_SAID]
     return said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}"

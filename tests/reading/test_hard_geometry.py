@@ -83,7 +83,9 @@ ANSWERS = {
     ),
     "seg_liver_on_ct": Answer(volumes=(("CT", 3, 1.0),), aside={"IDX-010": 1}),
     "seg_partial_overlap": Answer(aside={"IDX-010": 1}, says=("holds a segmentation",)),
-    "seg_bit_packing_23x38": Answer(volumes=(("CT", 3, 2.5),), aside={"IDX-010": 1}),
+    "seg_bit_packing_23x38": Answer(
+        aside={"PIX-006": 3, "IDX-010": 1}, says=("does not say its unit (Rescale Type US",)
+    ),
     "seg_labelmap_sparse": Answer(aside={"IDX-010": 2}, says=("segmentation",)),
     "no_preamble_no_meta": Answer(
         aside={"GEO-010": 1, "IDX-013": 2, "IDX-004": 1},
