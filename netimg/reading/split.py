@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from netimg.reading.places import count_places, normal_of, repeats
 from netimg.reading.split_keys import KEYS, LAST_KEYS, TIME_KEYS
+from netimg.reading.split_times import by_passes
 from netimg.reading.tables import table
 
 if TYPE_CHECKING:
@@ -118,6 +119,13 @@ def split(headers: Sequence[Header]) -> Split:
                 _cut(part, key, groups(part.headers)) if repeats(part.headers) else [part]
             )
         ]
+    parts = [
+        piece
+        for part in parts
+        for piece in (
+            [part] if repeats(part.headers) else _cut(part, "block", by_passes(part.headers))
+        )
+    ]
     return _sorted_out(parts)
 
 

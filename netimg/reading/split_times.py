@@ -6,6 +6,7 @@ Beds of a PET and steps of a CT have their own times and numbers too, and stay o
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +129,30 @@ def by_blocks(headers: Sequence[Header]) -> Groups:
     if not apart or any(repeats(block) for block in blocks):
         return whole
     return [(f"{min(time):%H:%M:%S}", block) for time, block in zip(times, blocks, strict=True)]
+
+
+def by_passes(headers: Sequence[Header]) -> Groups:
+    """Passes with a pause between them whose places lie between those of one another.
+
+    None where each place would be there once and all passes make one volume, or where they are not
+    of about one length: steps of a scan lie side by side.
+    """
+    whole: Groups = [("", list(headers))]
+    starts = [h.acquired_at for h in headers]
+    known = sorted({start for start in starts if start is not None})
+    gap_s = table("geometry")["split"]["gap_s"]
+    begins = [b for a, b in pairwise(known) if (b - a).total_seconds() > gap_s]
+    if not begins or None in starts:
+        return whole
+    first = [known[0], *begins]
+
+    def number(header: Header) -> int:
+        return bisect_right(begins, header.acquired_at)  # type: ignore[type-var]  # none is None
+
+    found = over_one_another(number, lambda n: f"{first[n]:%H:%M:%S}", mixed=True)(headers)
+    sizes = [len(own) for _, own in found]
+    alike = min(sizes) >= table("geometry")["split"]["alike"] * max(sizes)
+    return found if alike else whole
 
 
 def _series_type(header: Header) -> str:

@@ -216,6 +216,52 @@ def test_two_times_half_a_slice_apart_are_never_woven_into_one_volume(tmp_path):
     assert sizes([*a, *b]) == ([12, 12], ["time point 1", "time point 2"])
 
 
+def passes(folder, *starts, shift_mm=0.0, **bends):
+    """Passes of 12 slices (4 mm apart) that begin at their times, each ``shift_mm`` higher."""
+    paths = []
+    for k, start in enumerate(starts):
+        z = places(*(4.0 * np.arange(12) + k * shift_mm))
+        clock = {i: {"AcquisitionTime": later(start, i // 4)} for i in range(12)}
+        values = body((12, 8, 10), hu=60.0 + 40 * k)
+        paths += more(folder, f"p{k}", values, positions=z, per_slice=clock, **bends)
+    return paths
+
+
+def test_two_passes_half_a_slice_apart_that_only_the_clock_tells_apart_are_two_volumes(tmp_path):
+    passes(tmp_path, "101000", "101100", shift_mm=2.0)
+    study = survey_study(tmp_path)
+    assert [(s.grid.shape[0], s.grid.spacing_mm[0]) for s in study.series] == [(12, 4.0)] * 2
+    assert [s.description for s in study.series] == [
+        "portal venous (time 10:10:00)",
+        "portal venous (time 10:11:00)",
+    ]
+    assert [float(s.load().values.max()) for s in study.series] == [60.0, 100.0]
+    (said,) = [f.sentence for f in study.series[0].flags if f.code == "GEO-009"]
+    assert "holds 2 time points or phases; it was split by time (12 slices each)" in said
+
+
+def test_passes_a_little_beside_one_another_are_told_apart_by_the_clock(tmp_path):
+    assert sizes(passes(tmp_path, "101000", "101100", "101200", shift_mm=1.0)) == (
+        [12, 12, 12],
+        ["time 10:10:00", "time 10:11:00", "time 10:12:00"],
+    )
+
+
+def test_passes_without_a_pause_between_them_are_one_volume(tmp_path):
+    # 24 slices at 2 mm, the time of each within 2 s of the next.
+    assert sizes(passes(tmp_path, "101000", "101003", shift_mm=2.0)) == ([24], [""])
+
+
+def test_steps_with_pauses_between_them_are_one_volume(tmp_path):
+    clock = {z: {"AcquisitionTime": later("101000", 30 * (z // 4))} for z in range(24)}
+    assert sizes(ct_series(tmp_path, small(24), per_slice=clock)) == ([24], [""])
+
+
+def test_a_few_slices_taken_again_later_leave_a_scan_whole(tmp_path):
+    clock = {z: {"AcquisitionTime": "101200"} for z in (5, 7, 9, 11)}
+    assert sizes(ct_series(tmp_path, small(24), per_slice=clock)) == ([24], [""])
+
+
 def steps(folder, *ranges):
     """Acquisitions in order, each with its slices from..to (3 mm apart)."""
     paths = []
