@@ -134,8 +134,8 @@ def by_blocks(headers: Sequence[Header]) -> Groups:
 def by_passes(headers: Sequence[Header]) -> Groups:
     """Passes with a pause between them whose places lie between those of one another.
 
-    None where each place would be there once and all passes make one volume, or where they are not
-    of about one length: steps of a scan lie side by side.
+    Steps of a scan lie side by side and stay together, and so do slices that were taken again: a
+    pass reaches over much of the whole.
     """
     whole: Groups = [("", list(headers))]
     starts = [h.acquired_at for h in headers]
@@ -150,9 +150,14 @@ def by_passes(headers: Sequence[Header]) -> Groups:
         return bisect_right(begins, header.acquired_at)  # type: ignore[type-var]  # none is None
 
     found = over_one_another(number, lambda n: f"{first[n]:%H:%M:%S}", mixed=True)(headers)
-    sizes = [len(own) for _, own in found]
-    alike = min(sizes) >= table("geometry")["split"]["alike"] * max(sizes)
-    return found if alike else whole
+    long = table("geometry")["split"]["pass_extent"] * _extent(headers)
+    return found if all(_extent(own) >= long for _, own in found) else whole
+
+
+def _extent(headers: Sequence[Header]) -> float:
+    """Distance of the outer slices along the normal, mm; 0 where one does not say its place."""
+    along = along_of(headers)
+    return 0.0 if along is None else float(np.ptp(along))
 
 
 def _series_type(header: Header) -> str:

@@ -247,6 +247,11 @@ def test_passes_a_little_beside_one_another_are_told_apart_by_the_clock(tmp_path
     )
 
 
+def test_passes_of_unlike_length_are_told_apart_by_the_clock(tmp_path):
+    paths = passes(tmp_path, "101000", "101100", shift_mm=2.0)[:-3]
+    assert sizes(paths) == ([12, 9], ["time 10:10:00", "time 10:11:00"])
+
+
 def test_passes_without_a_pause_between_them_are_one_volume(tmp_path):
     # 24 slices at 2 mm, the time of each within 2 s of the next.
     assert sizes(passes(tmp_path, "101000", "101003", shift_mm=2.0)) == ([24], [""])
