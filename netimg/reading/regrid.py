@@ -16,7 +16,7 @@ import numpy as np
 
 from netimg.errors import GEO_003, GEO_004, GEO_006
 from netimg.reading.problems import count, doubt, refusal
-from netimg.reading.spacing import between, missing_times, spacings
+from netimg.reading.spacing import between, by_turns, missing_times, spacings
 from netimg.reading.tables import table
 from netimg.volume import Volume
 
@@ -166,10 +166,12 @@ def resampling(
     Raises
     ------
     InputError
-        ``fault`` where that is no matter of straightening; GEO-003 or GEO-004 where more is missing
-        than may be filled.
+        ``fault`` where that is no matter of straightening, as of two scans in one; GEO-003 or
+        GEO-004 where more is missing than may be filled.
     """
     if fault.code not in (GEO_003, GEO_004, GEO_006) or slices.wanders:
+        raise fault
+    if fault.code is GEO_003 and by_turns(slices.gaps) is not None:
         raise fault
     tilted, uneven = slices.tilt_deg is not None, fault.code is not GEO_006
     most = table("geometry")["regrid"]["tilt_most_deg"]

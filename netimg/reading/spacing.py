@@ -152,6 +152,31 @@ def missing_times(gaps: Vectors) -> NDArray[np.int_] | None:
     return None
 
 
+def by_turns(gaps: Vectors) -> tuple[float, float] | None:
+    """Two gaps that take turns (narrow, wide; mm), as where two scans lie in one series; or None.
+
+    Scans of unlike length take turns only where both are there.
+    """
+    limits = table("geometry")["spacing"]
+    if len(gaps) < 3:
+        return None
+    usual = float(np.median(gaps))
+    alike = np.abs(gaps[2:] - gaps[:-2]) <= limits["turns_equal"] * usual
+    apart = np.abs(gaps[1:-1] - gaps[:-2]) > limits["missing_fraction"] * usual
+    # Runs of gaps that each repeat the last but one and differ from the last.
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], alike & apart, [0]))))
+    runs = sorted(
+        ((int(b - a) + 2, int(a)) for a, b in zip(edges[::2], edges[1::2], strict=True)),
+        reverse=True,
+    )
+    if not runs or runs[0][0] < limits["turns_run"]:
+        return None
+    n, start = runs[0]
+    turns = (float(np.mean(gaps[start + k : start + n : 2])) for k in (0, 1))
+    narrow, wide = sorted(turns)
+    return narrow, wide
+
+
 def between(slices: Slices, times: NDArray[np.int_]) -> str:
     """Where slices are missing: their neighbours by instance number, and their places."""
     along, numbers = slices.along, slices.numbers
@@ -182,6 +207,16 @@ def _uneven(slices: Slices) -> NetimgError:
         if deg is None:
             return refusal(GEO_004, _for(slices), missing=missing, series=series, between=where)
         return refusal(GEO_004, "tilt", missing=missing, series=series, between=where, deg=deg)
+    turns = by_turns(slices.gaps)
+    if turns is not None:
+        return refusal(
+            GEO_003,
+            "turns",
+            series=series,
+            narrow_mm=turns[0],
+            wide_mm=turns[1],
+            step_mm=sum(turns),
+        )
     text = spacings(slices.along)
     if deg is None:
         return refusal(GEO_003, _for(slices), series=series, spacings=text)

@@ -243,6 +243,39 @@ def test_more_than_may_be_filled_is_refused_though_it_was_asked_for(tmp_path, he
         assert "more than --regrid fills in (at most 3, no two side by side)" in caught.value.what
 
 
+@pytest.mark.parametrize(
+    ("shift_mm", "n", "narrow", "wide"),
+    [(2.0, 12, "2.00", "3.00"), (1.0, 12, "1.00", "4.00"), (2.0, 6, "2.00", "3.00")],
+    ids=["two of five", "one of five", "one scan is shorter"],
+)
+@pytest.mark.parametrize("overrides", [{}, ON_REQUEST], ids=["as it is", "on request"])
+def test_two_scans_woven_into_one_another_are_named_and_never_evened_out(
+    tmp_path, overrides, *, shift_mm, n, narrow, wide
+):
+    heights = np.sort(np.concatenate([5.0 * np.arange(12), 5.0 * np.arange(n) + shift_mm]))
+    scan(tmp_path, heights, plane_hu)
+    with pytest.raises(InputError) as caught:
+        open_study(tmp_path, ct="1", overrides=overrides)
+    assert caught.value.code.id == "GEO-003"
+    assert caught.value.what == (
+        f'Slices of series 1 "portal venous" lie {narrow} and {wide} mm apart by turns, as where '
+        "two scans of slices 5.00 mm apart came as one series; they cannot be told apart, and "
+        "evening them out would mix them."
+    )
+    assert "--regrid" not in str(caught.value)
+
+
+def test_two_slices_a_little_nearer_to_their_neighbours_are_not_two_scans(tmp_path):
+    heights = 5.0 * np.arange(15)
+    heights[[5, 6]] += 1.5
+    scan(tmp_path, heights, plane_hu)
+    with pytest.raises(InputError) as caught:
+        open_study(tmp_path, ct="1")
+    assert "unevenly spaced: 5.00 mm from 0.0 to 20.0 mm, 6.50 mm" in caught.value.what
+    assert "--regrid" in str(caught.value)
+    assert open_study(tmp_path, ct="1", overrides=ON_REQUEST).ct.grid.spacing_mm[0] == 5.0
+
+
 def test_more_tilt_than_a_gantry_has_is_refused_and_nothing_is_promised(tmp_path):
     scan(tmp_path, 4.0 * np.arange(12), plane_hu, degrees=40.0)
     for overrides in ({}, ON_REQUEST):
