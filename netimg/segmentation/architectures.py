@@ -28,7 +28,7 @@ class PatchNorm(nn.Module):
 
     The statistics are the network's memory of the patient. They are the patch's own unless
     `fixed` holds ``(mean, variance)``, each of shape ``(channels,)``; with `recorded` a list, each
-    pass appends its own pair there. One patch at a time: the batch must be 1.
+    pass appends its own pair there (one patch at a time). In a batch each patch has its own.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,9 @@ class PatchNorm(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalise ``(batch, channels, z, y, x)``."""
-        if self.fixed is None:
+        if self.fixed is None and x.shape[0] > 1:
+            y = functional.instance_norm(x, eps=EPSILON)
+        elif self.fixed is None:
             mean = x.new_zeros(x.shape[1], dtype=torch.float32)
             variance = torch.ones_like(mean)
             y = functional.batch_norm(x, mean, variance, training=True, momentum=1.0, eps=EPSILON)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
 
 OUTSIDE_HU = -1024.0
+UNENHANCED_HU, ENHANCED_HU = 45.0, 250.0
+"""Soft tissue without contrast medium; above the second it is bone or a dense vessel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,11 @@ class Augment:
     slab_p: float = 0.1
     window_p: float = 0.3
     window_hu: tuple[float, float] = (20.0, 30.0)
+    fade_p: float = 0.0  # contrast medium taken back, towards an unenhanced scan
+    fade: tuple[float, float] = (0.1, 0.9)  # share of the enhancement that is left
+    liver_p: float = 0.0  # a liver brighter or darker than it was: fat, phase
+    liver_hu: tuple[float, float] = (-50.0, 25.0)
+    field_p: float = 0.0  # a smaller field of view
 
 
 def warp(
@@ -79,14 +86,19 @@ def warp(
         matrix = _rotation(rng, augment.rotate_deg) @ np.diag(
             1.0 / rng.uniform(*augment.scale, size=3)
         )
+    else:  # on the voxels themselves: nothing is blurred
+        centre = [int(c) + (n - 1) % 2 / 2 for c, n in zip(centre, patch, strict=True)]
     in_voxels = (matrix * spacing[None, :]) / spacing[:, None]
-    axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in patch]
+    device = channels.device
+    axes = [torch.arange(n, dtype=torch.float32, device=device) - (n - 1) / 2 for n in patch]
     shapes = ((-1, 1, 1), (1, -1, 1), (1, 1, -1))
     lines = [axis.view(shape) for axis, shape in zip(axes, shapes, strict=True)]
-    field = _elastic(patch, spacing, rng, augment) if bent and augment.elastic_mm > 0 else None
+    field = None
+    if bent and augment.elastic_mm > 0:
+        field = _elastic(patch, spacing, rng, augment, device=device)
     normal = []
     for k in range(3):
-        at = torch.full((1, 1, 1), float(centre[k]))
+        at = torch.full((1, 1, 1), float(centre[k]), device=device)
         for j in range(3):
             at = at + float(in_voxels[k, j]) * lines[j]
         if field is not None:
@@ -114,10 +126,14 @@ def _rotation(rng: np.random.Generator, limits_deg: Sequence[float]) -> np.ndarr
 
 
 def _elastic(
-    patch: Sequence[int], spacing: np.ndarray, rng: np.random.Generator, augment: Augment
+    patch: Sequence[int],
+    spacing: np.ndarray,
+    rng: np.random.Generator,
+    augment: Augment,
+    *,
+    device: torch.device,
 ) -> torch.Tensor:
     """Smooth displacement in voxels, shape ``(3, *patch)``."""
-    import numpy as np
     import torch
     from torch.nn import functional
 
@@ -125,20 +141,32 @@ def _elastic(
         max(2, int(n * s / augment.elastic_step_mm) + 1)
         for n, s in zip(patch, spacing, strict=True)
     ]
-    coarse = rng.standard_normal((3, *knots)) * augment.elastic_mm / spacing[:, None, None, None]
-    field = torch.from_numpy(coarse.astype(np.float32))[None]
+    coarse = normal(rng, (3, *knots), device)
+    field = torch.stack([coarse[k] * (augment.elastic_mm / float(spacing[k])) for k in range(3)])
     size = (int(patch[0]), int(patch[1]), int(patch[2]))
-    return functional.interpolate(field, size=size, mode="trilinear", align_corners=True)[0]
+    return functional.interpolate(field[None], size=size, mode="trilinear", align_corners=True)[0]
+
+
+def normal(
+    rng: np.random.Generator, shape: Sequence[int], device: torch.device | str
+) -> torch.Tensor:
+    """Normal random numbers of a shape, drawn on a device by a seed of ``rng``."""
+    import torch
+
+    source = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+    return torch.randn(tuple(shape), generator=source, device=device)
 
 
 def change_intensities(
     hu: torch.Tensor, rng: np.random.Generator, augment: Augment, window: tuple[float, float]
 ) -> torch.Tensor:
-    """Noise, blur, coarser slices, brightness, contrast and gamma on a patch in HU."""
-    import torch
+    """Less contrast medium, noise, blur, coarser slices, brightness and gamma on a patch in HU."""
     from torch.nn import functional
 
     low, high = window
+    if rng.random() < augment.fade_p:
+        above = hu.clamp(UNENHANCED_HU, ENHANCED_HU) - UNENHANCED_HU
+        hu = hu - above * (1.0 - rng.uniform(*augment.fade))
     if rng.random() < augment.blur_p:
         hu = _smooth(hu, rng.uniform(*augment.blur_voxels))
     if rng.random() < augment.lowres_p:
@@ -152,8 +180,7 @@ def change_intensities(
             coarse, size=tuple(hu.shape), mode="trilinear", align_corners=False
         )[0, 0]
     if rng.random() < augment.noise_p:
-        seed = int(rng.integers(2**62))
-        noise = torch.randn(hu.shape, generator=torch.Generator().manual_seed(seed))
+        noise = normal(rng, hu.shape, hu.device)
         if rng.random() < 0.5:
             noise = _smooth(noise, 0.6)
             noise = noise / noise.std()
@@ -178,6 +205,22 @@ def _smooth(volume: torch.Tensor, sigma: float) -> torch.Tensor:
     for axis in (2, 3, 4):
         batch = blurred(batch, axis, sigma)
     return batch[0, 0]
+
+
+def cut_field(
+    sizes_mm: Sequence[float], rng: np.random.Generator, *, least_mm: float
+) -> list[tuple[float, float]]:
+    """Random part of each axis that a smaller field of view keeps, as shares from 0 to 1.
+
+    Never shorter than ``least_mm``, nor than half of the axis.
+    """
+    parts = []
+    for size_mm in sizes_mm:
+        least = min(1.0, max(0.5, least_mm / size_mm))
+        share = float(rng.uniform(least, 1.0))
+        first = float(rng.uniform(0.0, 1.0 - share))
+        parts.append((first, first + share))
+    return parts
 
 
 def cut_slab(shape: Sequence[int], rng: np.random.Generator, augment: Augment) -> slice | None:

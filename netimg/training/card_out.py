@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
-import platform
 import subprocess
 import sys
 import tomllib
@@ -45,18 +44,21 @@ def write_model(recipe: Path, *, models: Path = MODELS, runs: Path = RUNS) -> Pa
     """
     import tomli_w
 
+    from netimg.training.checkpoint import load_shipped
+
     table = tomllib.loads(recipe.read_text(encoding="utf-8"))
     folder = models / str(table["id"])
     folder.mkdir(parents=True, exist_ok=True)
     configs = {entry["run"]: _config(runs / entry["run"]) for entry in table["stage"]}
     states = {run: json.loads((runs / run / "ckpt" / "state.json").read_text()) for run in configs}
+    steps = {run: load_shipped(runs / run)[1] for run in configs}
     card: dict[str, Any] = {"schema": 1, "created": dt.datetime.now(dt.UTC).date()}
     card |= {key: value for key, value in table.items() if key not in {"stage", "training"}}
     card["stage"] = [
         _stage(entry, configs[entry["run"]], runs / entry["run"], folder)
         for entry in table["stage"]
     ]
-    card["training"] = _training(table["training"], configs, states)
+    card["training"] = _training(table["training"], configs, states, steps)
     card["scores"] = read_scores(folder / "scores.csv")
     path = folder / "card.toml"
     path.write_text(tomli_w.dumps(card, multiline_strings=False), encoding="utf-8")
@@ -106,10 +108,10 @@ def _config(run: Path) -> RunConfig:
 def _stage(entry: dict[str, Any], config: RunConfig, run: Path, folder: Path) -> dict[str, Any]:
     """Stage of the card: the words of the recipe, the rest from the run."""
     from netimg.segmentation.weights import save_weights, sha256
-    from netimg.training.checkpoint import load_average
+    from netimg.training.checkpoint import load_shipped
 
     weights = folder / f"{entry['name']}.safetensors"
-    save_weights(weights, load_average(run / "ckpt"), half=True)
+    save_weights(weights, load_shipped(run)[0], half=True)
     low, high = config.window_hu
     normalise = [f"window({low:g}, {high:g})"] + ["window(0, 1)"] * config.with_prior
     computed = {
@@ -127,22 +129,24 @@ def _stage(entry: dict[str, Any], config: RunConfig, run: Path, folder: Path) ->
 
 
 def _training(
-    words: dict[str, Any], configs: dict[str, RunConfig], states: dict[str, dict[str, Any]]
+    words: dict[str, Any],
+    configs: dict[str, RunConfig],
+    states: dict[str, dict[str, Any]],
+    steps: dict[str, int],
 ) -> dict[str, Any]:
-    """Table ``[training]``: what was trained on, how long, where."""
+    """Table ``[training]``: what was trained on, how many steps ship, how long, where."""
     names = {name for config in configs.values() for name in training_items(config)}
     digest = "".join(config.digest() for config in configs.values())
-    steps = {run: int(state["iteration"]) for run, state in states.items()}
     painted = sum(steps[run] * config.painted for run, config in configs.items())
     return {
         "synthetic_fraction": round(painted / max(1, sum(steps.values())), 3),
         "iterations": sum(steps.values()),
         "hours": round(sum(float(state["seconds"]) for state in states.values()) / 3600.0, 2),
-        "hardware": _hardware(),
+        "hardware": _all(states, "machine"),
         "seed": next(iter(configs.values())).seed,
         "config_sha256": _sha256_text(digest),
         "git_commit": _commit(),
-        "torch_version": version("torch"),
+        "torch_version": _all(states, "torch"),
         "monai_version": version("monai"),
         "data": [_source(entry, names) for entry in words["data"]],
     }
@@ -155,18 +159,9 @@ def _source(entry: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != "prefix"} | counts
 
 
-def _hardware() -> str:
-    import os
-
-    cpu = next(
-        (
-            line.split(":", 1)[1].strip()
-            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    return f"{len(os.sched_getaffinity(0))} cores of {cpu}, bfloat16"
+def _all(states: dict[str, dict[str, Any]], key: str) -> str:
+    """What the runs say of themselves, once each."""
+    return ", ".join(sorted({str(state[key]) for state in states.values()}))
 
 
 def _commit() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-PARTS = ("weights", "average", "first_moment", "second_moment")
+BEST = "best.safetensors"
+WORSE = 0.01
+"""The averaged weights of the end ship unless their inner score is this much below the best."""
 
 
 @dataclass(slots=True)
@@ -20,6 +23,8 @@ class State:
     iteration: int = 0  # steps done; also the sample counter
     seconds: float = 0.0  # spent, over all sittings
     config: str = ""  # digest
+    machine: str = ""  # it was trained on
+    torch: str = ""  # version there
 
 
 def save(
@@ -74,6 +79,35 @@ def load(
             }
     state = State(**json.loads((folder / "state.json").read_text(encoding="utf-8")))
     return state, groups["average"]
+
+
+def save_best(folder: Path, average: dict[str, torch.Tensor]) -> None:
+    """Keep the averaged weights that have the best inner score so far."""
+    from netimg.segmentation.weights import save_weights
+
+    save_weights(folder / BEST, average, half=True)
+
+
+def load_shipped(run: Path) -> tuple[dict[str, torch.Tensor], int]:
+    """Averaged weights that ship by the rule of `WORSE`, and the step they are of.
+
+    Parameters
+    ----------
+    run
+        Folder of the run; its ``val.csv`` has the inner score in the last column.
+    """
+    from netimg.segmentation.weights import load_weights
+
+    rows = []
+    if (run / "val.csv").is_file():
+        with (run / "val.csv").open(encoding="utf-8", newline="") as stream:
+            rows = [(float(row[-1]), int(row[0])) for row in list(csv.reader(stream))[1:]]
+    step = int(json.loads((run / "ckpt" / "state.json").read_text(encoding="utf-8"))["iteration"])
+    if rows and (run / "ckpt" / BEST).is_file():
+        score, best_step = max(rows)
+        if rows[-1][0] < score - WORSE:
+            return load_weights(run / "ckpt" / BEST), best_step
+    return load_average(run / "ckpt"), step
 
 
 def load_average(folder: Path) -> dict[str, torch.Tensor]:

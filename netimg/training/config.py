@@ -31,6 +31,7 @@ class RunConfig:
     fold: int = 1  # held out
     inner: tuple[str, ...] = ()  # inner selection, never trained on
     extra: tuple[str, ...] = ()  # items of no fold; named n times, drawn n times as often
+    only_beside: tuple[str, ...] = ()  # items of no fold, shown without their liver alone
     leave_out: tuple[str, ...] = ()  # items that hurt, with the reason as a comment
     network: str = "DynUNet"
     kwargs: dict[str, Any] = field(default_factory=dict)
@@ -40,7 +41,6 @@ class RunConfig:
     window: Triple = (96, 96, 96)  # tile of inner selection and of inference
     overlap: float = 0.25
     border: Triple = (0, 0, 0)  # voxels of a training patch that padding spoils
-    refresh: int = 0  # steps between recordings of a patient's statistics
     window_hu: tuple[float, float] = (-160.0, 240.0)
     outside_hu: float = -1024.0
     mix: dict[str, float] = field(default_factory=lambda: {"edge": 0.5, "liver": 0.25, "box": 0.25})
@@ -49,7 +49,9 @@ class RunConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     warm_up: int = 50
+    batch: int = 1  # samples of one pass
     accumulate: int = 1
+    compiled: bool = False  # on a GPU: torch.compile, faster after a minute
     average: float = 0.999  # decay of the averaged weights, which ship
     validate_every: int = 500
     checkpoint_every: int = 100

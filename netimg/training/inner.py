@@ -75,14 +75,16 @@ def whole(
         patch=config.window,
         overlap=config.overlap,
         pad=image_outside(config),
+        accumulate=str(next(network.parameters()).device),
     )
     return logits
 
 
 def forward(network: torch.nn.Module, tile: torch.Tensor, *, half: bool) -> torch.Tensor:
-    """Logits ``(1, z, y, x)`` float32 of one tile ``(channels, z, y, x)``."""
+    """Logits ``(1, z, y, x)`` float32 of one tile ``(channels, z, y, x)``, where the network is."""
     import torch
 
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-        logits: torch.Tensor = network(tile[None])[0]
+    device = next(network.parameters()).device
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+        logits: torch.Tensor = network(tile[None].to(device))[0]
     return logits.float()

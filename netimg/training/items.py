@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from netimg.arrays import FloatZYX, MaskZYX
 
+DRAWN, DRAWN_MM = -1, (2.5, 1.5, 1.5)
+"""Liver code of a source without labels, and spacing at which the default model draws its liver."""
 LESION, CYST, IGNORE = 2, 65, 255
 """Codes of the lesion map that training uses; 0 is none."""
 
@@ -36,7 +38,7 @@ class Source:
     window_hu: tuple[float, float]  # values beyond are clipped or unreliable in the source
     lesions_in_labels: tuple[str, ...]  # items whose `labels` value 2 is a reader's lesion
     fill_holes_mm2: float  # enclosed holes of the liver below this area are vessels
-    liver_code: int  # of the liver in `labels`; 0 = every value
+    liver_code: int  # of the liver in `labels`; 0 = every value; `DRAWN` = there are no labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,6 +92,8 @@ def load_item(data: Path, name: str) -> Item:
     source = load_source(name)
     folder = data / source.folder / name
     ct, spacing_mm = read_spl(folder / "ct.nii.gz")
+    if source.liver_code == DRAWN:
+        return _drawn(name, source, ct.astype(np.float32), spacing_mm)
     labels, _ = read_spl(folder / "labels.nii.gz")
     voxel_ml = float(np.prod(spacing_mm)) / 1000.0
     lesions = np.zeros(labels.shape, dtype=np.uint8)
@@ -119,6 +123,34 @@ def load_item(data: Path, name: str) -> Item:
             "lesions joined to the liver": int((with_lesions & ~liver).sum()) * voxel_ml,
             "enclosed vessels filled": int((filled & ~with_lesions).sum()) * voxel_ml,
         },
+    )
+
+
+def _drawn(name: str, source: Source, ct: FloatZYX, spacing_mm: tuple[float, float, float]) -> Item:
+    """Unlabelled CT with the liver that the default model draws; it says nothing of lesions."""
+    import numpy as np
+    import torch
+
+    from netimg.geometry import Grid
+    from netimg.segmentation import segment
+    from netimg.segmentation.regrid import regrid, shape_at
+    from netimg.volume import Quantity, Volume
+
+    shape = shape_at(ct.shape, spacing_mm, DRAWN_MM)
+    fine = regrid(torch.from_numpy(ct)[None], shape)[0].numpy()
+    z, y, x = (n * s / m for n, s, m in zip(ct.shape, spacing_mm, shape, strict=True))
+    mm = (z, y, x)
+    grid = Grid(shape=shape, spacing_mm=mm, origin_lps_mm=(0.0, 0.0, 0.0))
+    found = segment(Volume(values=fine, grid=grid, quantity=Quantity.HU))
+    return Item(
+        name=name,
+        source=source,
+        ct=fine,
+        liver=found.liver.voxels,
+        lesions=np.zeros(fine.shape, dtype=np.uint8),
+        has_lesion_labels=False,
+        spacing_mm=mm,
+        changed_ml={},
     )
 
 

@@ -16,7 +16,7 @@ from netimg.training.checkpoint import State
 from netimg.training.loss import structure_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import torch
 
@@ -57,7 +57,6 @@ def run(
     folder: Path,
     *,
     validate: Callable[[torch.nn.Module], dict[str, float]] | None = None,
-    before_step: Callable[[torch.nn.Module, Sample], None] | None = None,
     device: str = "cpu",
     resume: bool = False,
     progress: Progress = silent,
@@ -72,8 +71,6 @@ def run(
         ``runs/<name>``: gets ``config.json``, ``log.jsonl``, ``val.csv`` and ``ckpt/``.
     validate
         Scores of the averaged weights on the inner patients.
-    before_step
-        Called with the network and the sample before each pass (sets recorded statistics).
     resume
         Go on from ``ckpt/``.
 
@@ -85,6 +82,7 @@ def run(
     import torch
 
     torch.manual_seed(config.seed)
+    torch.backends.cudnn.benchmark = device != "cpu"  # every step has the same shapes
     network.to(device).train()
     here = _Run(config, network, folder, device=device, validate=validate)
     if resume:
@@ -95,7 +93,7 @@ def run(
     progress.stage(f"train {config.name}")
     with Stop() as stop:
         while not stop.asked and _progress(config, here.state) < 1.0:
-            here.step(sample, before_step)
+            here.step(sample)
             progress.step(round(1000 * min(1.0, _progress(config, here.state))), 1000)
     here.write()
     if not stop.asked:
@@ -115,22 +113,29 @@ class _Run:
         device: str,
         validate: Callable[[torch.nn.Module], dict[str, float]] | None,
     ) -> None:
+        import torch
+
         from netimg.segmentation.weights import canonical
 
         self.config, self.network, self.folder, self.device = config, network, folder, device
         self.half = device != "cpu" or has_bfloat16()
-        self.optimiser = _optimiser(config, network)
-        self.average = _copy(canonical(network))
-        self.state = State(config=config.digest())
+        compiled = config.compiled and device != "cpu"
+        self.forward = torch.compile(network, dynamic=False) if compiled else network
+        self.optimiser = _optimiser(config, network, fused=device != "cpu")
+        self._now = canonical(network)  # shares the memory of the parameters
+        self.average = _copy(self._now)
+        self.state = State(
+            config=config.digest(), machine=machine_name(device), torch=str(torch.__version__)
+        )
         self._score = validate
-        self._scored_at = -1
-        self._sums = {"loss": 0.0, "loader_s": 0.0, "steps": 0.0}
+        self._scored_at, self._best = -1, -math.inf
+        self._loss_sum = torch.zeros((), device=device)
+        self._sums = {"loader_s": 0.0, "steps": 0.0}
 
     def go_back(self) -> None:
         """Stand where the checkpoint of the folder stands."""
-        self.state, self.average = checkpoint.load(
-            self.folder / "ckpt", self.network, self.optimiser
-        )
+        self.state, average = checkpoint.load(self.folder / "ckpt", self.network, self.optimiser)
+        self.average = {name: value.to(self.device) for name, value in average.items()}
 
     def write(self) -> None:
         """Write a checkpoint."""
@@ -138,15 +143,12 @@ class _Run:
             self.folder / "ckpt", self.state, self.network, self.average, self.optimiser
         )
 
-    def step(
-        self,
-        sample: Callable[[int], Sample],
-        before: Callable[[torch.nn.Module, Sample], None] | None,
-    ) -> None:
-        """One iteration, with what is due after it."""
-        import torch
+    def step(self, sample: Callable[[int], Sample]) -> None:
+        """One iteration, with what is due after it.
 
-        from netimg.segmentation.weights import canonical
+        On a GPU nothing here waits for an answer but the line of the log.
+        """
+        import torch
 
         config, state, begun = self.config, self.state, time.monotonic()
         rate = _rate(config, state)
@@ -155,26 +157,35 @@ class _Run:
         self.optimiser.zero_grad(set_to_none=True)
         for part in range(config.accumulate):
             at = time.monotonic()
-            drawn = sample(state.iteration * config.accumulate + part)
+            first = (state.iteration * config.accumulate + part) * config.batch
+            drawn = [sample(first + k) for k in range(config.batch)]
             self._sums["loader_s"] += time.monotonic() - at
-            if before is not None:
-                before(self.network, drawn)
             loss = self._loss(drawn) / config.accumulate
             loss.backward()
-            self._sums["loss"] += float(loss.detach())
-        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP))
-        if math.isfinite(norm):
-            self.optimiser.step()
-        _blend(self.average, canonical(self.network), _decay(config, state))
+            self._loss_sum += loss.detach()
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+        self._update(norm)
+        _blend(self.average, self._now, _decay(config, state))
         state.iteration += 1
-        state.seconds += time.monotonic() - begun
         self._sums["steps"] += 1
         if state.iteration % LOG_EVERY == 0:
-            self._write_line(rate=rate, norm=norm)
+            self._write_line(rate=rate, norm=float(norm))
+        state.seconds += time.monotonic() - begun
+        begun = time.monotonic()
         if state.iteration % config.checkpoint_every == 0:
             self.write()
         if state.iteration % config.validate_every == 0:
             self.validate()
+        state.seconds += time.monotonic() - begun
+
+    def _update(self, norm: torch.Tensor) -> None:
+        """Step of the optimiser, left out where the gradient is not finite."""
+        if self.device == "cpu":
+            if math.isfinite(float(norm)):
+                self.optimiser.step()
+            return
+        self.optimiser.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]  # read by its fused step, without waiting for the GPU
+        self.optimiser.step()
 
     def validate(self) -> None:
         """Score the averaged weights, then go back to those in training; one line of val.csv."""
@@ -182,9 +193,9 @@ class _Run:
             return
         import torch
 
-        from netimg.segmentation.weights import canonical, fill
+        from netimg.segmentation.weights import fill
 
-        own = _copy(canonical(self.network))
+        own = _copy(self._now)
         fill(self.network, self.average)
         self.network.eval()
         with torch.inference_mode():
@@ -192,6 +203,10 @@ class _Run:
         self.network.train()
         fill(self.network, own)
         self._scored_at = self.state.iteration
+        last = list(scores.values())[-1]
+        if last > self._best:
+            self._best = last
+            checkpoint.save_best(self.folder / "ckpt", self.average)
         path = self.folder / "val.csv"
         fresh = not path.exists()
         with path.open("a", encoding="utf-8") as stream:
@@ -201,23 +216,26 @@ class _Run:
             where = (str(self.state.iteration), f"{self.state.seconds:.0f}")
             stream.write(",".join((*where, *values)) + "\n")
 
-    def _loss(self, drawn: Sample) -> torch.Tensor:
-        """Loss of one sample; the network may give less than it was given."""
+    def _loss(self, drawn: Sequence[Sample]) -> torch.Tensor:
+        """Loss of a batch; the network may give less than it was given."""
         import torch
 
         config, device = self.config, self.device
-        kind = torch.device(device).type
-        with torch.autocast(kind, dtype=torch.bfloat16, enabled=self.half):
-            logit = self.network(drawn.image[None].to(device))
+        image, target, weight = (
+            torch.stack([getattr(one, part) for one in drawn]).to(device)
+            for part in ("image", "target", "weight")
+        )
+        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=self.half):
+            logit = self.forward(image)
         inner = [
             slice((n - m) // 2, (n - m) // 2 + m)
-            for n, m in zip(drawn.target.shape[1:], logit.shape[2:], strict=True)
+            for n, m in zip(target.shape[2:], logit.shape[2:], strict=True)
         ]
-        where = (slice(None), *inner)
+        where = (slice(None), slice(None), *inner)
         return structure_loss(
             logit,
-            drawn.target[where][None].to(device),
-            drawn.weight[where][None].to(device),
+            target[where],
+            weight[where],
             false_positive=config.false_positive,
             false_negative=config.false_negative,
         )
@@ -228,7 +246,7 @@ class _Run:
         entry = {
             "iteration": state.iteration,
             "seconds": round(state.seconds, 1),
-            "loss": round(self._sums["loss"] / steps, 5),
+            "loss": round(float(self._loss_sum) / steps, 5),
             "seconds_per_iteration": round(state.seconds / state.iteration, 3),
             "loader_s": round(self._sums["loader_s"] / steps, 3),
             **more,
@@ -236,6 +254,22 @@ class _Run:
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(entry) + "\n")
         self._sums = dict.fromkeys(self._sums, 0.0)
+        self._loss_sum.zero_()
+
+
+def machine_name(device: str) -> str:
+    """Name of the GPU, or the number and name of the cores, that a run trains on."""
+    import os
+    import platform
+
+    import torch
+
+    if device != "cpu":
+        return str(torch.cuda.get_device_name(device))
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text(encoding="utf-8").splitlines() if facts.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{os.cpu_count()} cores of {names[0] if names else platform.processor()}"
 
 
 def has_bfloat16() -> bool:
@@ -246,7 +280,9 @@ def has_bfloat16() -> bool:
     return any(getattr(torch.cpu, ask, lambda: False)() for ask in asks)
 
 
-def _optimiser(config: RunConfig, network: torch.nn.Module) -> torch.optim.Optimizer:
+def _optimiser(
+    config: RunConfig, network: torch.nn.Module, *, fused: bool
+) -> torch.optim.Optimizer:
     """AdamW; norms and biases do not decay."""
     import torch
 
@@ -256,7 +292,7 @@ def _optimiser(config: RunConfig, network: torch.nn.Module) -> torch.optim.Optim
         {"params": kernels, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=fused)
 
 
 def _progress(config: RunConfig, state: State) -> float:

@@ -1,23 +1,29 @@
 """Painted metastases: simple bodies with the contrast, edge and noise of real ones.
 
 Ranges are data (``configs/training/lesions.toml``): sizes, patterns of contrast, shape. A lesion
-keeps the noise of the liver it is painted on, and is never sharper than the scan.
+keeps the noise of the liver it is painted on, and is never sharper than the scan. Everything that
+depends on the image stays on its device, so that a GPU never waits for an answer.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from netimg.resources import load_toml
+from netimg.training.augment import normal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
-    from numpy.typing import NDArray
+    import torch
 
-    from netimg.arrays import FloatZYX, MaskZYX
+TRIES = 256
+"""Random voxels tried as the centre of a lesion; the first inside the liver is taken."""
+WAVES = 7
+"""Random waves over the directions that make a surface uneven."""
 
 
 @cache
@@ -27,17 +33,17 @@ def lesion_table() -> dict[str, Any]:
 
 
 def paint(
-    hu: FloatZYX,
-    liver: MaskZYX,
-    taken: MaskZYX,
+    hu: torch.Tensor,
+    liver: torch.Tensor,
+    taken: torch.Tensor,
     spacing_mm: Sequence[float],
     rng: np.random.Generator,
-) -> tuple[FloatZYX, MaskZYX, MaskZYX]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Paint metastases of one pattern into a patch.
 
     Parameters
     ----------
-    hu, liver : (z, y, x)
+    hu, liver : (z, y, x) float32, bool
         Patch and its liver.
     taken : (z, y, x) bool
         Real or uncertain lesions: nothing is painted over them.
@@ -51,40 +57,44 @@ def paint(
         Painted lesions that can be seen.
     unseen : (z, y, x) bool
         Painted lesions below the contrast anybody can see: neither lesion nor liver.
+    liver : (z, y, x) bool
+        With what bulges out of it.
     """
-    import numpy as np
-    from scipy import ndimage
+    import torch
 
     table = lesion_table()
-    hu, lesion, unseen = hu.copy(), np.zeros_like(liver), np.zeros_like(liver)
-    places = np.argwhere(liver & ~taken)
-    if len(places) == 0:
-        return hu, lesion, unseen
+    lesion, unseen = torch.zeros_like(liver), torch.zeros_like(liver)
+    free = liver & ~taken
     names = list(table["pattern"])
-    weights = np.array([table["pattern"][name]["weight"] for name in names])
-    pattern = table["pattern"][names[int(rng.choice(len(names), p=weights / weights.sum()))]]
-    smooth = ndimage.gaussian_filter(hu, [2.0 / s for s in spacing_mm])
+    weights = [table["pattern"][name]["weight"] for name in names]
+    pattern = table["pattern"][
+        names[int(rng.choice(len(names), p=[w / sum(weights) for w in weights]))]
+    ]
+    noise = hu - _blurred(hu, [2.0 / s for s in spacing_mm])
+    grown = liver
     for _ in range(int(rng.integers(table["count"][0], table["count"][1] + 1))):
         radius_mm = 0.5 * _diameter(table, rng)
-        centre = places[int(rng.integers(len(places)))]
-        box, inside = _body(hu.shape, centre, radius_mm, spacing_mm, table=table, rng=rng)
-        inside = inside * (liver & ~taken)[box]
-        if inside.sum() < 4:
-            continue
+        depth_mm = _body(free, radius_mm, spacing_mm, table=table, rng=rng)
+        blur_mm = float(rng.uniform(*table["edge_mm"]))
+        room = ~taken if rng.random() < table["bulging"] else free
+        inside = (2.0 / blur_mm * depth_mm).sigmoid() * room
         dhu = float(rng.uniform(*pattern["dhu"]))
         dhu *= min(1.0, radius_mm / 5.0) if rng.random() < 0.5 else 1.0
-        around = float(np.median(hu[box][liver[box]]))
-        texture = ndimage.gaussian_filter(rng.standard_normal(inside.shape), 4.0 / spacing_mm[1])
-        texture *= rng.uniform(0.15, 0.35) * abs(dhu) / max(1e-6, float(texture.std()))
-        value = around + dhu + texture
+        close = (depth_mm > -radius_mm) & liver
+        around = (hu * close).sum() / close.sum().clamp_min(1)
+        texture = _texture(hu.shape, spacing_mm, rng, hu.device)
+        value = around + dhu + texture * (float(rng.uniform(0.15, 0.35)) * abs(dhu))
         if "core_dhu" in pattern:
-            depth = ndimage.distance_transform_edt(inside > 0.5, sampling=spacing_mm)
-            core = depth > rng.uniform(2.0, max(2.1, 0.5 * radius_mm))
-            value = np.where(core, around + rng.uniform(*pattern["core_dhu"]) + texture, value)
-        noise = hu[box] - smooth[box]
-        hu[box] = hu[box] * (1.0 - inside) + (value + noise) * inside
-        (lesion if abs(dhu) >= table["visible_hu"] else unseen)[box] |= inside >= 0.5
-    return hu, lesion, unseen & ~lesion
+            core = depth_mm > float(rng.uniform(2.0, max(2.1, 0.5 * radius_mm)))
+            value = value.where(~core, value - dhu + float(rng.uniform(*pattern["core_dhu"])))
+        hu = hu * (1.0 - inside) + (value + noise) * inside
+        body = inside >= 0.5
+        grown = grown | body
+        if abs(dhu) >= table["visible_hu"]:
+            lesion = lesion | body
+        else:
+            unseen = unseen | body
+    return hu, lesion, unseen & ~lesion, grown
 
 
 def _diameter(table: dict[str, Any], rng: np.random.Generator) -> float:
@@ -96,34 +106,58 @@ def _diameter(table: dict[str, Any], rng: np.random.Generator) -> float:
 
 
 def _body(
-    shape: tuple[int, ...],
-    centre: Sequence[int],
+    free: torch.Tensor,
     radius_mm: float,
     spacing_mm: Sequence[float],
     *,
     table: dict[str, Any],
     rng: np.random.Generator,
-) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
-    """Box in the patch and, inside it, how much of each voxel the body fills, 0..1."""
-    import numpy as np
-    from scipy import ndimage
+) -> torch.Tensor:
+    """Depth in mm below an uneven surface about a random voxel of ``free``.
 
+    Far below zero where no voxel tried was free.
+    """
+    import torch
+
+    device, shape = free.device, free.shape
+    tried = [
+        torch.from_numpy(rng.integers(0, n, TRIES)).to(device, non_blocking=True) for n in shape
+    ]
+    hits = free[tried[0], tried[1], tried[2]]
+    first = hits.to(torch.int8).argmax()
     stretch = rng.uniform(1.0, table["elongation"]) ** rng.uniform(-0.5, 0.5, size=3)
-    reach = radius_mm * 1.6
-    low = [max(0, int(c - reach / s) - 1) for c, s in zip(centre, spacing_mm, strict=True)]
-    high = [
-        min(n, int(c + reach / s) + 2) for c, s, n in zip(centre, spacing_mm, shape, strict=True)
+    parts = []
+    for axis, (n, s, q) in enumerate(zip(shape, spacing_mm, stretch, strict=True)):
+        line = (torch.arange(n, device=device) - tried[axis][first]) * (float(s) / float(q))
+        parts.append(line.view([-1 if k == axis else 1 for k in range(3)]))
+    distance = (parts[0] ** 2 + parts[1] ** 2 + parts[2] ** 2).sqrt()
+    bumps = torch.zeros_like(distance)
+    for _ in range(WAVES):
+        a, b, c = (float(v) for v in rng.normal(0.0, 2.0, size=3))
+        turn = (parts[0] * a + parts[1] * b + parts[2] * c) / (distance + 0.1 * radius_mm)
+        bumps += torch.sin(turn + float(rng.uniform(0.0, 2.0 * math.pi)))
+    bumps *= float(rng.uniform(*table["roughness"])) * math.sqrt(2.0 / WAVES)
+    depth = (1.0 + bumps) * radius_mm - distance
+    return depth.where(hits[first], depth.new_full((), -1e3))
+
+
+def _texture(
+    shape: torch.Size, spacing_mm: Sequence[float], rng: np.random.Generator, device: torch.device
+) -> torch.Tensor:
+    """Smooth field of SD about 1 with a correlation of some 5 mm."""
+    from torch.nn import functional
+
+    coarse = [max(2, round(n * s / 5.0)) for n, s in zip(shape, spacing_mm, strict=True)]
+    field = normal(rng, (1, 1, *coarse), device)
+    return functional.interpolate(field, size=tuple(shape), mode="trilinear", align_corners=True)[
+        0, 0
     ]
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    axes = [
-        (np.arange(a, b) - c) * s / (radius_mm * q)
-        for a, b, c, s, q in zip(low, high, centre, spacing_mm, stretch, strict=True)
-    ]
-    distance = np.sqrt(sum(axis**2 for axis in np.meshgrid(*axes, indexing="ij")))
-    bumps = ndimage.gaussian_filter(
-        rng.standard_normal(distance.shape), [0.5 * radius_mm / s for s in spacing_mm]
-    )
-    bumps *= rng.uniform(*table["roughness"]) / max(1e-6, float(bumps.std()))
-    blur_mm = rng.uniform(*table["edge_mm"])
-    edge = (1.0 + bumps - distance) * radius_mm / blur_mm
-    return box, 1.0 / (1.0 + np.exp(-np.clip(2.0 * edge, -30, 30)))
+
+
+def _blurred(hu: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
+    from netimg.segmentation.regrid import blurred
+
+    batch = hu[None, None]
+    for axis, sigma in enumerate(sigmas):
+        batch = blurred(batch, axis + 2, sigma)
+    return batch[0, 0]

@@ -1,8 +1,8 @@
-"""Normalisation statistics of each patient, recorded on whole tiles and kept for small patches.
+"""Inner selection of the lesion stage: normalised as a run normalises it.
 
 The lesion network normalises over its patch, and these statistics are its memory of the patient
-(`netimg.segmentation.architectures.PatchNorm`). At inference they are recorded on the tiles with
-most liver and then fixed; so they are in training, where a patch is too small to have its own.
+(`netimg.segmentation.architectures.PatchNorm`). In a run they are recorded on the tiles with most
+liver and then fixed; so they are here. In training each patch is such a tile and has its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from netimg.segmentation.architectures import PatchNormUNet
     from netimg.training.config import RunConfig
-    from netimg.training.sampler import Sample
 
     Statistics = list[tuple[torch.Tensor, torch.Tensor]]
 
@@ -98,29 +97,6 @@ def fix(network: PatchNormUNet, statistics: Statistics | None) -> None:
     """Use these statistics from now on, or each patch's own."""
     for k, norm in enumerate(network.norms()):
         norm.fixed = None if statistics is None else statistics[k]
-
-
-class Patients:
-    """The training patients' statistics, recorded again when they have grown old."""
-
-    def __init__(self, items: Sequence[Cached], config: RunConfig, *, half: bool) -> None:
-        self._images = {item.name: lesion_image(item, config)[:2] for item in items}
-        self._config, self._half = config, half
-        self._known: dict[str, Statistics] = {}
-        self._at: dict[str, int] = {}
-        self._step = 0
-
-    def __call__(self, network: PatchNormUNet, drawn: Sample) -> None:
-        """Fix the network to the patient of this sample."""
-        self._step += 1
-        name = drawn.item
-        if self._step - self._at.get(name, -self._config.refresh) >= self._config.refresh:
-            image, liver = self._images[name]
-            self._known[name] = record(
-                network, image, liver, self._config, tiles=1, half=self._half
-            )
-            self._at[name] = self._step
-        fix(network, self._known[name])
 
 
 def lesion_scores(

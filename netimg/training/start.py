@@ -14,7 +14,7 @@ from netimg.training.items import load_folds, load_item
 from netimg.training.sampler import Sample, Store, liver_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     import torch
 
@@ -68,9 +68,10 @@ def train(
     if fold is not None:
         config = dataclasses.replace(config, fold=fold)
     cache = cache or CACHE
-    for _ in _prepared(config, cache):
+    device = "cpu" if device in (None, "auto") else device
+    for _ in _prepared(config, cache, device):
         pass
-    parts = _Parts(config, cache, half=has_bfloat16())
+    parts = _Parts(config, cache, device=device, half=device != "cpu" or has_bfloat16())
     folder = resume or out or RUNS / config.name
     run(
         config,
@@ -78,8 +79,7 @@ def train(
         parts.sample,
         folder,
         validate=parts.validate,
-        before_step=parts.before_step,
-        device="cpu" if device in (None, "auto") else device,
+        device=device,
         resume=resume is not None,
         progress=progress,
     )
@@ -111,7 +111,7 @@ def check_data(
 
 
 def training_items(config: RunConfig) -> tuple[str, ...]:
-    """Items a run learns from: every fold but its own, without the inner patients, and extras."""
+    """Items a run learns from: every fold but its own, without the inner patients, and others."""
     folds = load_folds()
     inner = {folds.patient(name) for name in config.inner}
     mine = (
@@ -119,7 +119,7 @@ def training_items(config: RunConfig) -> tuple[str, ...]:
         for name in folds.training(config.fold)
         if folds.patient(name) not in inner and name not in config.leave_out
     )
-    return (*mine, *config.extra)
+    return (*mine, *config.extra, *config.only_beside)
 
 
 def make_network(config: RunConfig) -> torch.nn.Module:
@@ -157,7 +157,7 @@ def _config(path: Path | None, resume: Path | None, changes: Mapping[str, Any] |
     return from_table(json.loads(text) | dict(changes or {}), where=str(resume.name))
 
 
-def _prepared(config: RunConfig, cache: Path) -> Iterator[str]:
+def _prepared(config: RunConfig, cache: Path, device: str = "cpu") -> Iterator[str]:
     names = dict.fromkeys((*training_items(config), *config.inner))
     for name in names:
         path = cache_file(cache, name, config.spacing_mm)
@@ -172,30 +172,25 @@ def _prepared(config: RunConfig, cache: Path) -> Iterator[str]:
         if missing:
             file = shipped("configs", "training", f"{config.prior_from}.toml")
             earlier = load_config(file)
-            network = trained_network(earlier, RUNS / config.prior_from)
+            network = trained_network(earlier, RUNS / config.prior_from).to(device)
             yield from write_priors(
                 missing,
                 network=network,
                 earlier=earlier,
                 later=config,
                 cache=cache,
-                half=has_bfloat16(),
+                half=device != "cpu" or has_bfloat16(),
             )
 
 
 class _Parts:
-    """What the loop needs from a config: samples, inner scores, statistics."""
+    """What the loop needs from a config: samples and inner scores."""
 
-    def __init__(self, config: RunConfig, cache: Path, *, half: bool) -> None:
+    def __init__(self, config: RunConfig, cache: Path, *, device: str, half: bool) -> None:
         self.config, self.half = config, half
         items = [read_cached(cache, n, config.spacing_mm) for n in training_items(config)]
-        self.store = Store(items)
+        self.store = Store(items, device)
         self.inner = [read_cached(cache, n, config.spacing_mm) for n in config.inner]
-        self.before_step: Callable[[Any, Sample], None] | None = None
-        if config.stage == "lesion":
-            from netimg.training.recorded import Patients
-
-            self.before_step = Patients(items, config, half=half)
 
     def sample(self, index: int) -> Sample:
         """Sample ``index`` of the run."""

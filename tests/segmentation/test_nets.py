@@ -76,3 +76,12 @@ def test_statistics_recorded_on_a_patch_and_fixed_give_the_same_output_there() -
         other = network(x * 3.0)
     torch.testing.assert_close(fixed, own, rtol=1e-3, atol=1e-3)
     assert not torch.allclose(other, own, rtol=2e-2, atol=2e-2)
+
+
+def test_in_a_batch_each_patch_is_normalised_by_itself() -> None:
+    from netimg.segmentation.architectures import PatchNorm
+
+    x = torch.randn(2, 3, 6, 7, 8) * torch.tensor([5.0, 30.0]).view(2, 1, 1, 1, 1) + 40.0
+    norm = PatchNorm()
+    alone = torch.cat([norm(x[:1].clone()), norm(x[1:].clone())])
+    torch.testing.assert_close(norm(x.clone()), alone, atol=1e-4, rtol=1e-4)

@@ -117,3 +117,27 @@ def test_inner_scores_are_those_of_the_averaged_weights(tmp_path: Path) -> None:
     last = sum(float(tensor.double().sum()) for tensor in load_average(tmp_path / "ckpt").values())
     assert seen[-1] == pytest.approx(last, rel=1e-6)
     assert (tmp_path / "val.csv").read_text().startswith("iteration,seconds,sum\n2,")
+
+
+def test_a_step_draws_its_batches_one_after_the_other(tmp_path: Path) -> None:
+    drawn: list[int] = []
+
+    def count(index: int) -> Sample:
+        drawn.append(index)
+        return ball(index)
+
+    state = run(config(2, batch=3, accumulate=2), network(), count, tmp_path)
+    assert drawn == list(range(12))
+    assert state.iteration == 2
+    assert "core" in state.machine
+    assert state.torch == torch.__version__
+
+
+def test_the_best_inner_score_is_kept_beside_the_end(tmp_path: Path) -> None:
+    scores = iter([0.9, 0.5, 0.4])
+    kept = config(6, validate_every=2)
+    run(kept, network(), ball, tmp_path, validate=lambda _net: {"mean": next(scores)})
+    weights, step = checkpoint.load_shipped(tmp_path)
+    end = load_average(tmp_path / "ckpt")
+    assert step == 2
+    assert any(not torch.equal(weights[name], end[name]) for name in end)

@@ -8,7 +8,8 @@ import pytest
 from netimg.training.cache import HU_LOW, HU_STEP, Cached
 from netimg.training.config import RunConfig
 from netimg.training.items import IGNORE, LESION, load_source
-from netimg.training.lesion_sampler import lesion_sample
+from netimg.training.lesion_sampler import lesion_sample, tile_centre
+from netimg.training.paint import paint
 from netimg.training.sampler import Sample, Store, liver_sample, spoil
 
 SHAPE = (28, 32, 36)
@@ -111,26 +112,82 @@ def test_uncertain_voxels_and_everything_outside_the_liver_carry_no_weight_for_l
     assert float(sample.target.sum()) > 0
     assert float((sample.weight * (sample.image == -1.0)).sum()) == 0.0
     assert float(sample.weight[:, :2].sum()) == 0.0
-    liver_voxels = float((sample.image > 0).sum())
+    liver_voxels = float((sample.image > -0.2).sum())  # above 0 HU
     assert 0 < float(sample.weight.sum()) < liver_voxels
 
 
-def test_painted_lesions_lie_in_the_liver_and_leave_real_ones_alone() -> None:
-    from netimg.training.paint import paint
+def test_painted_lesions_lie_in_the_liver_they_leave_and_spare_real_ones() -> None:
+    import torch
 
     item = cached()
-    hu = (HU_LOW + HU_STEP * item.ct).astype(np.float32)
-    liver, taken = item.liver > 127, item.lesions > 0
-    seen = 0
-    for seed in range(12):
+    hu = torch.from_numpy((HU_LOW + HU_STEP * item.ct).astype(np.float32))
+    liver, taken = torch.from_numpy(item.liver > 127), torch.from_numpy(item.lesions > 0)
+    seen = bulging = 0
+    for seed in range(24):
         rng = np.random.default_rng(seed)
-        painted, lesion, unseen = paint(hu, liver, taken, (3.0, 3.0, 3.0), rng)
-        assert not (lesion & ~liver).any()
-        assert not ((lesion | unseen) & taken).any()
-        assert np.array_equal(painted[taken], hu[taken])
-        assert np.isfinite(painted).all()
+        painted, lesion, unseen, grown = paint(hu, liver, taken, (3.0, 3.0, 3.0), rng)
+        assert not bool(((lesion | unseen) & ~grown).any())
+        assert not bool((liver & ~grown).any())
+        assert not bool(((lesion | unseen) & taken).any())
+        assert torch.allclose(painted[taken], hu[taken])
+        assert bool(painted.isfinite().all())
         seen += int(lesion.sum())
+        bulging += int((grown & ~liver).sum())
     assert seen > 0
+    assert bulging > 0
+
+
+def test_nothing_is_painted_where_there_is_no_liver() -> None:
+    import torch
+
+    hu, none = torch.full(SHAPE, 50.0), torch.zeros(SHAPE, dtype=torch.bool)
+    painted, lesion, unseen, grown = paint(hu, none, none, (3.0,) * 3, np.random.default_rng(1))
+    assert torch.allclose(painted, hu)
+    assert not bool((lesion | unseen | grown).any())
+
+
+def test_a_field_of_view_beside_the_liver_holds_none_of_it() -> None:
+    store = Store([cached(spacing_mm=(9.0, 9.0, 9.0))])
+    aside = config(mix={"beside": 1.0}, with_prior=False)
+    known = 0.0
+    for i in range(12):
+        sample = liver_sample(store, i, aside)
+        assert float(sample.target.sum()) == 0.0
+        known += float(sample.weight.sum())
+    assert known > 0
+
+
+def test_a_smaller_field_of_view_is_unknown_beyond_its_edge() -> None:
+    from netimg.training.augment import Augment
+
+    spacing = (9.0, 9.0, 9.0)
+    bent = Augment(warp_p=0.0, field_p=1.0, slab_p=0.0)
+    known = []
+    for augment in (bent, Augment(warp_p=0.0, slab_p=0.0)):
+        wide = config(patches=((28, 32, 36),), mix={"liver": 1.0}, augment=augment)
+        store = Store([cached(spacing_mm=spacing)])
+        known.append(sum(float(liver_sample(store, i, wide).weight.sum()) for i in range(8)))
+    assert 0.1 * known[1] < known[0] < 0.95 * known[1]
+
+
+def test_samples_of_one_batch_share_their_patch() -> None:
+    two = config(batch=3)
+    store = Store([cached()])
+    shapes = [tuple(liver_sample(store, i, two).image.shape[1:]) for i in range(9)]
+    assert shapes == [(16, 16, 16)] * 3 + [(12, 20, 16)] * 3 + [(16, 16, 16)] * 3
+
+
+def test_a_lesion_tile_lies_in_the_box_of_the_liver_or_about_its_middle() -> None:
+    rng = np.random.default_rng(4)
+    box = (slice(10, 40), slice(0, 200), slice(50, 250))
+    for _ in range(50):
+        near = (rng.uniform(10, 40), rng.uniform(0, 200), rng.uniform(50, 250))
+        z, y, x = tile_centre(near, box, (60, 100, 100), (6, 12, 12), rng)
+        assert abs(z - 25.0) <= 3.0
+        assert 50.0 <= y <= 150.0
+        assert 100.0 <= x <= 200.0
+        assert abs(y - near[1]) <= 50.0
+        assert abs(x - near[2]) <= 50.0
 
 
 @pytest.mark.parametrize("seed", range(4))
