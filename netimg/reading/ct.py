@@ -127,7 +127,7 @@ def _check_scale(draft: Draft) -> None:
         if not math.isfinite(header.intercept):
             raise refusal(PIX_005, series=draft.label)
         if not math.isfinite(header.slope) or header.slope <= 0:
-            raise refusal(PIX_013, slice=which, slope=header.slope)
+            raise refusal(PIX_013, "series", series=draft.label, slice=which, slope=header.slope)
 
 
 def _doubts(draft: Draft, spacing_mm: tuple[float, float, float]) -> list[Flag]:

@@ -63,7 +63,12 @@ def read_pet(draft: Draft, settings: Settings, overrides: Mapping[str, object]) 
         nuclide=tracer.nuclide,
         suv=suv,
         why=(f"tracer {tracer.name or 'not recognised'}: {tracer.why}",),
-        flags=(*series.flags, *_doubts(draft, tracer), *suv.notes),
+        flags=(
+            *series.flags,
+            *_doubts(draft, tracer),
+            *_odd_slopes(draft, [h.slope for h in ordered]),
+            *suv.notes,
+        ),
     )
 
 
@@ -147,6 +152,29 @@ def _doubts(draft: Draft, tracer: Tracer) -> list[Flag]:
         flags.append(doubt("SEL-009", touches=touches, series=label, a=a, b=b))
     elif tracer.id is None:
         flags.append(doubt("SEL-008", touches=touches, series=label, text=tracer.why))
+    return flags
+
+
+def _odd_slopes(draft: Draft, slopes: Sequence[float | None]) -> list[Flag]:
+    """Slices, in grid order, whose slope is far above that of the slices beside them."""
+    ratio, flags = float(table("pixels")["pet"]["slope_ratio"]), []
+    known = [s if s is not None and _usable(s) else math.nan for s in slopes]
+    for z, slope in enumerate(known):
+        near = [s for s in (*known[max(0, z - 2) : z], *known[z + 1 : z + 3]) if math.isfinite(s)]
+        if near and slope > ratio * max(near):
+            flags.append(
+                doubt(
+                    "PIX-013/odd",
+                    touches=draft.touches,
+                    series=draft.label,
+                    slice=z + 1,
+                    n=len(known),
+                    slope=slope,
+                    usual=max(near),
+                    measured=slope / max(near),
+                    limit=ratio,
+                )
+            )
     return flags
 
 

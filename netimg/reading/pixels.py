@@ -71,8 +71,8 @@ class PixelOpener:
         ------
         InputError
             IDX-003 a file cannot be read any more or was changed, PIX-003 or
-            PIX-004 a compressed picture cannot be decoded, PIX-012 all values are the same,
-            PIX-019 values that are not numbers.
+            PIX-004 a compressed picture cannot be decoded, PIX-012 values that are not those of a
+            CT, PIX-019 values that are not numbers, PIX-020 a PET of one value.
         """
         volume: Volume | None = self._alive() if self._alive is not None else None
         if volume is None:
@@ -93,39 +93,53 @@ class PixelOpener:
 
     def _read(self) -> Volume:
         values = np.empty(self.grid.shape, dtype=np.float32)
-        look = Look(len(self.slices), ct=self.quantity is Quantity.HU)
+        suv = self.quantity is Quantity.SUV_BW
+        look = Look(len(self.slices), ct=self.quantity is Quantity.HU, suv=suv)
+        undecided: list[tuple[int, NDArray[np.bool_]]] = []
         lowest, highest = np.float32(np.inf), np.float32(-np.inf)
         with Archives(self.settings) as archives:
             samples = _read_slices(self.slices, self.settings, archives)
             for z, (part, raw) in enumerate(zip(self.slices, samples, strict=True)):
-                values[z], filling = self._slice(part, raw, look)
+                values[z], filling, bright = self._slice(part, raw, look)
                 look.add(values[z], filling)
+                if bright is not None:
+                    undecided.append((z, bright))
                 # Slice by slice, while it is in the processor's cache; NaN is passed on.
                 lowest = np.minimum(lowest, values[z].min())
                 highest = np.maximum(highest, values[z].max())
         low, high = float(lowest), float(highest)
         if not (math.isfinite(low) and math.isfinite(high)):
             raise refusal(PIX_019, series=self.series)
+        if undecided and look.settle(values, undecided):
+            low, high = float(values.min()), float(values.max())
         flags = look.finish(values, low=low, high=high, series=self.series)
         return Volume(values=values, grid=self.grid, quantity=self.quantity, flags=tuple(flags))
 
     def _slice(
         self, part: StoredSlice, raw: NDArray[Any], look: Look
-    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        """Values of a slice, filling set to air (CT) or to nothing (PET); and where it is."""
+    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
+        """Values of a slice, filling set to air (CT) or to nothing (PET); and where it is.
+
+        Last, where a PET has declared filling that is as bright as uptake: the whole series decides
+        about that.
+        """
         stored = _masked(raw, part.pixels)
         if stored is not raw and not look.rubbish:
             look.rubbish = has_rubbish(raw, stored, part.pixels.bits_stored or 16)
         scaled = _scaled(stored, part)
         filling = declared_filling(stored, scaled, part.pixels, raw=raw, ct=look.ct)
+        bright: NDArray[np.bool_] | None = None
         if look.ct:
             usual = usual_filling(stored, scaled)
             filling = _either(filling, usual)
+        elif filling is not None and bool((filling & (scaled > 0)).any()):
+            bright = filling & (scaled > 0)
+            filling = filling & ~bright
         if filling is not None:
             scaled[filling] = AIR_HU if look.ct else 0.0
         if part.factor != 1.0:
             scaled *= part.factor
-        return scaled, filling
+        return scaled, filling, bright
 
 
 def _either(a: NDArray[np.bool_] | None, b: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:

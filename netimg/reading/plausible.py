@@ -1,4 +1,4 @@
-"""What the values of a series say about themselves: filling, air, ends of the scale.
+"""What the values of a series say about themselves: filling, air, uptake, ends of the scale.
 
 Looked at while slices pass by: a thin sample of voxels, and counts. Limits and values:
 ``configs/reading/pixels.toml``.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netimg.errors import PIX_012
+from netimg.errors import PIX_012, PIX_020
 from netimg.reading.problems import doubt, refusal
 from netimg.reading.tables import table
 
@@ -102,15 +102,20 @@ class Look:
         How many will pass.
     ct
         Whether values are HU.
+    suv
+        Whether values are SUV.
     """
 
     slices: int
     ct: bool
+    suv: bool = False
     voxels: int = 0
     filled: int = 0
     rubbish: bool = False
     beyond: int = 0
     """Voxels of a CT above every number that 16 bits with a sign can hold."""
+    kept: int = 0
+    """Voxels of a PET that are declared as filling and are not believed to be any."""
     _sample: list[NDArray[np.float32]] = field(default_factory=list)
     _seen: int = 0
     _last: NDArray[np.float32] | None = None
@@ -137,6 +142,27 @@ class Look:
             self.beyond += int(np.count_nonzero(values > table("pixels")["top"]["possible_hu"]))
         self._seen += 1
 
+    def settle(
+        self, values: NDArray[np.float32], undecided: list[tuple[int, NDArray[np.bool_]]]
+    ) -> bool:
+        """Decide about filling of a PET that is above 0: set to 0 only above all of the picture.
+
+        ``undecided``: where it is, by slice. Returns whether it was set.
+        """
+        masks = dict(undecided)
+        n = sum(int(np.count_nonzero(mask)) for mask in masks.values())
+        least = min(float(values[z][mask].min()) for z, mask in undecided)
+        inside = [values[z][~masks[z]] if z in masks else values[z] for z in range(len(values))]
+        highest = max((float(part.max()) for part in inside if part.size), default=np.inf)
+        many = 100.0 * (self.filled + n) > table("pixels")["pet"]["filled_percent"] * self.voxels
+        if least <= highest or many:
+            self.kept = n
+            return False
+        for z, mask in undecided:
+            values[z][mask] = 0.0
+        self.filled += n
+        return True
+
     def finish(
         self, values: NDArray[np.float32], *, low: float, high: float, series: str
     ) -> list[Flag]:
@@ -145,7 +171,7 @@ class Look:
         Raises
         ------
         InputError
-            PIX-012: values that cannot be HU.
+            PIX-012: values that cannot be HU. PIX-020: a PET of one value.
         """
         touches = ("ct",) if self.ct else ("pet",)
         flags = []
@@ -158,6 +184,51 @@ class Look:
             flags += self._air(low=low, high=high, series=series)
             flags += self._beyond(high=high, series=series)
             flags += _top(values, high=high, series=series)
+        else:
+            flags += self._uptake(values, low=low, high=high, series=series)
+        return flags
+
+    def _uptake(
+        self, values: NDArray[np.float32], *, low: float, high: float, series: str
+    ) -> list[Flag]:
+        """Refuse a PET of one value; doubt filling that is none, and SUV that nothing has."""
+        if low == high:
+            raise refusal(PIX_020, series=series, value=low)
+        limits, flags, touches = table("pixels")["pet"], [], ("pet",)
+        if self.kept:
+            percent = 100.0 * self.kept / self.voxels
+            flags.append(
+                doubt(
+                    "PIX-020/filling", touches=touches, series=series, percent=percent, highest=high
+                )
+            )
+        percent, most = 100.0 * self.filled / self.voxels, limits["filled_percent"]
+        if percent > most:
+            flags.append(
+                doubt(
+                    "PIX-020/filled",
+                    touches=touches,
+                    series=series,
+                    percent=percent,
+                    measured=percent,
+                    limit=most,
+                )
+            )
+        if self.suv and high > limits["suv_most"]:
+            z = int(values.reshape(len(values), -1).max(axis=1).argmax())
+            flags.append(
+                doubt(
+                    "PIX-020/suv",
+                    touches=touches,
+                    series=series,
+                    suv=high,
+                    slice=z + 1,
+                    n=self.slices,
+                    most=limits["suv_most"],
+                    measured=high,
+                    limit=limits["suv_most"],
+                )
+            )
         return flags
 
     def _beyond(self, *, high: float, series: str) -> list[Flag]:

@@ -65,10 +65,12 @@ def ct_series(folder, values=None, **bends):
 def pet_series(folder, stored=None, *, radiopharmaceutical=None, **bends):
     """Write a PET in Bq/mL; ``stored`` are stored values ``[z, y, x]``, slope 0.75.
 
+    Default: 1000 everywhere but in one corner of the last slice, which has no uptake.
+
     ``radiopharmaceutical``: dict over `RADIOPHARMACEUTICAL` (None removes a field), a list of
     dicts, or False for no sequence at all.
     """
-    stored = np.full((6, 16, 20), 1000) if stored is None else np.asarray(stored)
+    stored = uptake() if stored is None else np.asarray(stored)
     common = {
         "SOPClassUID": PET,
         "Modality": "PT",
@@ -210,6 +212,13 @@ def code(value, scheme, meaning):
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
     return item
+
+
+def uptake(shape=(6, 16, 20), stored=1000):
+    """Stored values of a PET: the same everywhere but in one corner of the last slice."""
+    values = np.full(shape, stored)
+    values[-1, -1, -1] = 0
+    return values
 
 
 def body(shape=(12, 32, 40), hu=60.0):

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
-from tests.make.dicom import body, uid
+from tests.make.dicom import body, uid, uptake
 
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 ENHANCED_PET = "1.2.840.10008.5.1.4.1.1.130"
@@ -94,7 +94,7 @@ def enhanced_pet(folder, stored=None, *, name="enhanced_pet", isotope=None, **be
     The rescale slope is 1: only the Real World Value Mapping knows activity. ``isotope``: changes
     of `ISOTOPE`, or a list of items.
     """
-    stored = np.full((6, 16, 20), 1000) if stored is None else np.asarray(stored)
+    stored = uptake() if stored is None else np.asarray(stored)
     items = isotope if isinstance(isotope, list) else [ISOTOPE | (isotope or {})]
     common = {
         "SOPClassUID": ENHANCED_PET,

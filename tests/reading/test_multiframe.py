@@ -26,6 +26,7 @@ from netimg.settings import Settings
 from netimg.study import Phase
 from netimg.volume import Quantity
 from tests.make import dicom
+from tests.make.dicom import uptake
 from tests.make.multiframe import ISOTOPE, enhanced_ct, enhanced_pet, legacy, real_world
 
 SETTINGS = Settings.shipped()
@@ -90,11 +91,13 @@ def test_a_multi_frame_file_in_a_zip_is_read(tmp_path):
 
 
 def test_a_frames_own_group_counts_before_the_shared_one(tmp_path):
-    frames = {3: {"PixelValueTransformation": {"RescaleSlope": "2", "RescaleIntercept": "-24"}}}
+    frames = {
+        3: {"PixelValueTransformation": {"RescaleSlope": "1.05", "RescaleIntercept": "-1034"}}
+    }
     enhanced_ct(tmp_path, np.full((12, 32, 40), -1000.0) + dicom.body() * 0, frames=frames)
     enhanced_ct(tmp_path, HU, frames=frames)
     values = open_study(tmp_path).ct.load().values
-    assert np.array_equal(values[3], 2 * (HU[3] + 1024) - 24)
+    assert np.array_equal(values[3], (1.05 * (HU[3] + 1024) - 1034).astype(np.float32))
     assert np.array_equal(values[4], HU[4])
 
 
@@ -334,14 +337,14 @@ def test_values_that_are_suv_by_their_unit_stay_as_they_are(tmp_path, code):
     enhanced_pet(tmp_path, shared={"RealWorldValueMapping": real_world(code, 0.002)})
     (pet,) = open_study(tmp_path).pets
     assert pet.suv.factors == (1.0,) * 6
-    assert pet.load().values == pytest.approx(np.full((6, 16, 20), 2.0))
+    assert pet.load().values == pytest.approx(uptake(stored=2))
 
 
 def test_activity_counts_before_suv_where_a_frame_has_both_mappings(tmp_path):
     both = [real_world("g/ml{SUVbw}", 7.0), real_world("Bq/ml", 0.75)]
     enhanced_pet(tmp_path, shared={"RealWorldValueMapping": both})
     (pet,) = open_study(tmp_path).pets
-    assert pet.load().values == pytest.approx(np.full((6, 16, 20), 750 * FACTOR))
+    assert pet.load().values == pytest.approx(uptake(stored=1) * 750 * FACTOR)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from netimg.errors import InputError, NothingUsable
 from netimg.reading.studies import open_study, survey_study
 from netimg.settings import Settings
 from netimg.volume import Quantity
-from tests.make.dicom import bend, body, ct_series, pet_series
+from tests.make.dicom import bend, body, ct_series, pet_series, uptake
 from tests.make.multiframe import enhanced_ct
 
 SIGNED = {"PixelRepresentation": 1, "RescaleIntercept": "0"}
@@ -295,7 +295,7 @@ def test_a_slope_that_is_not_above_0_is_refused_by_its_slice(tmp_path, slope):
     ct_series(tmp_path, values(), per_slice={3: {"RescaleSlope": slope}})
     ((code, sentence),) = {(i.code, i.sentence) for i in survey_study(tmp_path).set_aside}
     assert code == "PIX-013"
-    assert sentence.startswith("Slice 4 has a rescale slope of ")
+    assert sentence.startswith('Slice 4 of series 1 "portal venous" has a rescale slope of ')
 
 
 def test_a_slope_that_is_not_above_0_leaves_a_pet_without_suv(tmp_path):
@@ -473,3 +473,79 @@ def test_a_single_value_above_every_ct_number_is_said(tmp_path):
     hu[5, 15, 20] = 32767
     ct_series(tmp_path / "most", hu)
     assert set(said(open_study(tmp_path / "most").ct.load())) == {"PIX-018"}
+
+
+# Values of a PET
+
+
+def pet(folder, stored, **bends):
+    pet_series(folder, stored, **bends)
+    return open_study(folder).pets[0]
+
+
+@pytest.mark.parametrize("stored", [0, 1000])
+def test_a_pet_of_one_value_is_refused_with_it(tmp_path, stored):
+    series = pet(tmp_path / "one", np.full((6, 16, 20), stored))
+    with pytest.raises(InputError) as caught:
+        series.load()
+    value = stored * 0.75 * series.suv.factors[0]
+    assert caught.value.code.id == "PIX-020"
+    assert caught.value.what == (
+        f'Series 1 "PET AC" shows no uptake: all of its values are {value:g}.'
+    )
+    assert pet(tmp_path / "two", uptake(stored=1000)).load().flags == ()
+
+
+def test_a_filling_among_the_values_of_a_pet_is_kept_and_said(tmp_path):
+    stored = uptake()
+    stored[:, 4:8, 4:8] = 3000
+    series = pet(tmp_path, stored, common={"PixelPaddingValue": 1000})
+    volume = series.load()
+    factor = 0.75 * series.suv.factors[0]
+    assert volume.values == pytest.approx(stored * factor, rel=1e-6)
+    percent = 100 * np.count_nonzero(stored == 1000) / stored.size
+    told = said(volume)
+    assert set(told) == {"PIX-020"}
+    assert f"{percent:.1f} % of series 1" in told["PIX-020"]
+    assert f"(up to {3000 * factor:g})" in told["PIX-020"]
+
+
+def test_a_filling_above_all_values_of_a_pet_is_left_out(tmp_path):
+    stored = uptake()
+    stored[:, :4] = 65535
+    volume = pet(tmp_path, stored, common={"PixelPaddingValue": 65535}).load()
+    assert not volume.values[:, :4].any()
+    assert volume.values[0, 4:].min() > 0
+    assert set(said(volume)) == {"PIX-011"}
+    assert "25.0 %" in said(volume)["PIX-011"]
+
+
+def test_a_pet_that_is_nearly_all_filling_is_said(tmp_path):
+    stored = np.zeros((6, 16, 20), int)
+    stored[:, :2] = 1000
+    few = pet(tmp_path / "few", stored, common={"PixelPaddingValue": 0}).load()
+    assert set(said(few)) == {"PIX-011"}  # 87.5 %
+    stored[:, :1] = 0
+    much = pet(tmp_path / "much", stored, common={"PixelPaddingValue": 0}).load()
+    assert "93.8 % of series 1" in said(much)["PIX-020"]
+    stored = np.full((6, 16, 20), 65535)
+    stored[:, 4] = 1000
+    whole = pet(tmp_path / "whole", stored, common={"PixelPaddingValue": 65535}).load()
+    assert whole.values[:, 5:].min() > 0
+    assert "93.8 % of series 1" in said(whole)["PIX-020"]
+
+
+def test_one_slice_of_a_slope_far_above_the_others_is_said_with_both(tmp_path):
+    bends = {"per_slice": {3: {"RescaleSlope": "75000"}}}
+    series = pet(tmp_path / "one", uptake(), **bends)
+    told = said(series)
+    assert told["PIX-013"] == (
+        'Slice 4 of 6 (counted from the feet) of series 1 "PET AC" has a rescale slope of 75000, '
+        "the slices beside it at most 0.75; its values may be wrong."
+    )
+    suv = 1000 * 75000 * series.suv.factors[0]
+    assert f"reaches an SUV of {suv:.0f} in slice 4 of 6" in said(series.load())["PIX-020"]
+    bends = {"per_slice": {3: {"RescaleSlope": "75"}}}
+    series = pet(tmp_path / "usual", uptake(), **bends)
+    assert "PIX-013" not in said(series)
+    assert "PIX-020" not in said(series.load())

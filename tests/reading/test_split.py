@@ -17,7 +17,7 @@ from netimg.reading.summary import inspect_tree
 from netimg.reading.walk import Found
 from netimg.settings import Settings
 from netimg.study import Phase
-from tests.make.dicom import body, ct_series, later, pet_series, uid
+from tests.make.dicom import body, ct_series, later, pet_series, uid, uptake
 
 SETTINGS = Settings.shipped()
 ONE = {"SeriesInstanceUID": uid("one series")}
@@ -146,7 +146,8 @@ def moving(folder, times, n=30, **bends):
     """A PET of several times at the same places; ``bends`` of one time by its index."""
     for t in range(times):
         common = {key: value(t) if callable(value) else value for key, value in bends.items()}
-        more(folder, f"t{t:02d}", small(n) + 100 * (t + 1), make=pet_series, common=common)
+        stored = uptake((n, *small(n).shape[1:]), 100 * (t + 1))
+        more(folder, f"t{t:02d}", stored, make=pet_series, common=common)
 
 
 @pytest.mark.parametrize(
