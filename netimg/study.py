@@ -271,6 +271,9 @@ class Series:
     tracer_class: TracerClass = TracerClass.UNKNOWN
     nuclide: str | None = None
     suv: SuvRecord | None = None
+    regridded: tuple[int, ...] | None = None
+    """Slices that no file shows, of a series that was made regular on request (--regrid): those
+    between the slices of its files. None where it lies as it was sent."""
     registration: Registration | None = None
     """A PET that was registered to the CT, or was refused; its grid is where it lies now."""
     why: tuple[str, ...] = ()

@@ -47,6 +47,7 @@ def _anatomy_on(series: Series, masks: Masks, study: Study, settings: Settings) 
     place: dict[str, Any] = {
         "frame_of_reference_uid": series.frame_of_reference_uid,
         "series_uids": _series_uids(study),
+        "regridded": series.regridded,
         "settings": settings,
     }
     origins: dict[str, Origin] = {}

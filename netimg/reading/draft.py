@@ -198,6 +198,7 @@ def plain_series(draft: Draft, found: Stack, opener: Opener) -> Series:
         slice_thickness_mm=first.thickness_mm,
         kernel=first.kernel,
         body_part=first.body_part,
+        regridded=None if found.resampling is None else found.resampling.made,
         manufacturer=first.manufacturer,
         flags=(*draft.notes, *found.flags, *_doubts(draft)),
     )

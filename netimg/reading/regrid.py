@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 TOUCHED = ("ct", "plan", "territory")
 """What the doubt bears on; each number measured on the CT carries its code besides."""
 
+_SAME_PLACE = 0.05
+"""Steps; so near to a slice of the grid one of the files is that slice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
@@ -54,6 +57,12 @@ class Resampling:
     corner_mm: tuple[float, float, float]
     done: str
     """What was done, with its numbers, as a reader sees it."""
+
+    @property
+    def made(self) -> tuple[int, ...]:
+        """Slices of the grid where none of the files lies."""
+        there = {round(p) for p in self.places if abs(p - round(p)) <= _SAME_PLACE}
+        return tuple(z for z in range(self.shape[0]) if z not in there)
 
     def origin(self, first: Vectors) -> Vectors:
         """Centre of the grid's first voxel, from that of the first slice."""

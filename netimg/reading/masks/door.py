@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netimg.anatomy import LABEL_NAMES
-from netimg.errors import MSK_001, MSK_003, MSK_004, MSK_006
+from netimg.errors import MSK_001, MSK_003, MSK_004, MSK_006, MSK_014, MaskError
 from netimg.reading.masks.choose import (
     LESION,
     LIVER,
@@ -21,6 +22,7 @@ from netimg.reading.masks.choose import (
     present,
 )
 from netimg.reading.masks.file import opened
+from netimg.reading.masks.fill import filled
 from netimg.reading.masks.legend import coded, read_legend
 from netimg.reading.problems import doubt, refusal
 from netimg.reading.tables import table
@@ -52,6 +54,7 @@ def read_given(
     label: str | None = None,
     frame_of_reference_uid: str | None = None,
     series_uids: Collection[str] | None = None,
+    regridded: Collection[int] | None = None,
     settings: Settings | None = None,
 ) -> Given:
     """A person's mask on a grid, with its doubts.
@@ -71,6 +74,9 @@ def read_given(
     series_uids
         Of the study; a DICOM mask that was drawn on none of them is doubted (MSK-012). None: not
         asked.
+    regridded
+        `Series.regridded` of the series: there a DICOM mask, which was drawn on the slices of the
+        files, is filled in between its outlines and that is said (GEO-018).
 
     Returns
     -------
@@ -89,12 +95,15 @@ def read_given(
         where its pixels cannot be read.
     """
     path, settings = Path(path), settings or Settings.shipped()
-    with opened(path, settings) as file:
+    with opened(path, settings) as file, _off_what_was_made(path.name, regridded):
         every = file.structures(grid)
         blank = file.labels is not None and not every and label is None  # a lattice of zeros
         taken = [] if blank else choose(every, want=want, label=label, file=path.name)
         parts = file.drawn(taken, frame_of_reference_uid)
         sources = file.source_doubts(series_uids)
+        if file.labels is None:
+            parts, made = filled(parts, regridded or (), grid, apart=want == LESION)
+            sources += made
     flags = [*sources, *_unexplained(taken, want, label), *_about(parts, path.name, grid)]
     touches = tuple(table("masks")[want]["touches"]) if want in (LIVER, LESION) else ()
     named = want == LESION and (len(parts) > 1 or any(s.tracking_uid for s in taken))
@@ -140,6 +149,7 @@ def read_given_labels(
     segments: bool = False,
     frame_of_reference_uid: str | None = None,
     series_uids: Collection[str] | None = None,
+    regridded: Collection[int] | None = None,
     settings: Settings | None = None,
 ) -> Given:
     """A multilabel mask of another tool, in netimg's label codes, with its doubts.
@@ -158,6 +168,8 @@ def read_given_labels(
         ``lesion``, ``liver``: what the file may hold beside its labels and is read elsewhere.
     segments
         Couinaud segments are asked for; a file without any is refused.
+    regridded
+        As in `read_given`.
 
     Raises
     ------
@@ -167,7 +179,7 @@ def read_given_labels(
         USE-001 for an unknown legend, name or code.
     """
     path, settings = Path(path), settings or Settings.shipped()
-    with opened(path, settings) as file:
+    with opened(path, settings) as file, _off_what_was_made(path.name, regridded):
         flags = file.source_doubts(series_uids)
         if file.labels is not None and not file.labels.named:
             stored, outside = file.labels.on(grid)
@@ -183,6 +195,9 @@ def read_given_labels(
             if not known:
                 raise not_there(every, "structure with a known name", path.name)
             parts = file.drawn(known, frame_of_reference_uid)
+            if file.labels is None:
+                parts, made = filled(parts, regridded or (), grid)
+                flags += made
             labels = _by_code(known, parts, grid)
             flags += _about(parts, path.name, grid)
             others = [s for s in every if code_of(s) is None]
@@ -225,6 +240,17 @@ def _left_out(unknown: dict[str, int], grid: Grid) -> Flag:
     ml = sum(unknown.values()) * grid.voxel_ml
     taken = f"nothing ({ml:.1f} mL)" if ml else "nothing"
     return doubt("MSK-010", labels=which, taken=taken)
+
+
+@contextmanager
+def _off_what_was_made(name: str, regridded: Collection[int] | None) -> Iterator[None]:
+    """Refusals of masks that lie off a grid say where --regrid made that grid."""
+    try:
+        yield
+    except MaskError as error:
+        if regridded is None or error.code not in (MSK_001, MSK_014):
+            raise
+        raise refusal(MSK_001, "regridded", where=name, why=error.what) from error
 
 
 def _about(parts: Sequence[Part], name: str, grid: Grid) -> Iterator[Flag]:
