@@ -52,9 +52,25 @@ def over_one_another(
         if len(named) < 2 or along is None:
             return [("", list(headers))]
         places = {id(header): mm for header, mm in zip(headers, along.tolist(), strict=True)}
-        return if_volumes(_laid(named, places, mixed=mixed), headers)
+        watched = [group for group in named if _at_one_place(group[1], places)]
+        rest = [group for group in named if group not in watched]
+        if not watched or count_places([h for _, own in rest for h in own]) < _least():
+            return if_volumes(_laid(named, places, mixed=mixed), headers)
+        return [*_laid(rest, places, mixed=mixed), *watched]
 
     return groups
+
+
+def _least() -> int:
+    """Slices that a volume has at least."""
+    return int(table("geometry")["size"]["min_slices"])
+
+
+def _at_one_place(headers: Sequence[Header], places: Mapping[int, float]) -> bool:
+    """Whether several pictures watch one place, as when contrast is awaited."""
+    own = [places[id(header)] for header in headers]
+    same_mm = float(table("geometry")["duplicate"]["same_place_mm"])
+    return len(own) >= _least() and max(own) - min(own) < same_mm
 
 
 def _laid(groups: Groups, places: Mapping[int, float], *, mixed: bool) -> Groups:
@@ -84,8 +100,7 @@ def _laid(groups: Groups, places: Mapping[int, float], *, mixed: bool) -> Groups
 
 def if_volumes(groups: Groups, headers: Sequence[Header]) -> Groups:
     """The groups where at least one can be a volume; times of a single place are none."""
-    small = table("geometry")["size"]["min_slices"]
-    if max(len(own) for _, own in groups) < small:
+    if max(len(own) for _, own in groups) < _least():
         return [("", list(headers))]
     return groups
 
@@ -99,7 +114,7 @@ def overlap(a: Places, b: Places, *, mixed: bool) -> bool:
     limits = table("geometry")["split"]
     small, large = sorted((a, b), key=len)
     near = same_place_mm(large)
-    if mixed and small.size >= table("geometry")["size"]["min_slices"]:
+    if mixed and small.size >= _least():
         usual = min(float(np.median(np.diff(places))) for places in (small, large))
         near = max(near, limits["between"] * usual)
     right = np.clip(np.searchsorted(large, small), 1, max(large.size - 1, 1))
@@ -119,7 +134,7 @@ def by_blocks(headers: Sequence[Header]) -> Groups:
     if along is None or any(h.acquired_at is None for h in headers):
         return whole
     size = count_places(headers)
-    if size < table("geometry")["size"]["min_slices"] or len(headers) % size:
+    if size < _least() or len(headers) % size:
         return whole
     ordered = sorted(headers, key=lambda h: (str(h.acquired_at), h.identity))
     blocks = [ordered[i : i + size] for i in range(0, len(ordered), size)]

@@ -329,6 +329,26 @@ def test_a_bolus_watched_at_one_place_is_no_volume(tmp_path):
     )
 
 
+@pytest.mark.parametrize("z", [15.0, 16.5], ids=["at a slice", "between two slices"])
+@pytest.mark.parametrize("numbers", [("9",) * 5, "34567"], ids=["one number", "a number each"])
+def test_a_bolus_watched_before_the_scan_of_its_series_is_set_aside(tmp_path, z, numbers):
+    more(tmp_path, "a", small(12) + body((12, 8, 10)))
+    for k, number in enumerate(numbers):
+        values = body((1, 8, 10), hu=40.0 + 50 * k)
+        common = {"AcquisitionNumber": number}
+        more(tmp_path, f"b{k}", values, positions=places(z), common=common)
+    study = open_study(tmp_path)
+    assert [s.grid.shape[0] for s in study.series] == [12]
+    assert study.ct.description == "portal venous"
+    assert [item.code for item in study.set_aside] == ["GEO-010"] * 5
+    n = 5 if numbers[0] == numbers[1] else 1
+    slices = "1 slice" if n == 1 else f"{n} slices"
+    assert study.set_aside[0].sentence == (
+        f'Series 1 "portal venous" came with {slices} of another kind (acquisition '
+        f"{numbers[0]}): too few for a volume."
+    )
+
+
 def test_each_phase_of_a_split_series_is_read_from_its_own_times(tmp_path):
     late = {"SeriesDescription": "abdomen", "ContrastBolusStartTime": "100840"}
     for name, time in (("a", "100915"), ("b", "100950")):
