@@ -20,13 +20,30 @@ def same_identity(a: PatientHeader, b: PatientHeader) -> bool:
 
     Compared are Patient ID and its issuer, family and given name, and birth date.
     """
+    return not _differences(a, b)
+
+
+def differing(people: Sequence[PatientHeader]) -> list[str]:
+    """By what several persons differ, in words without any of the values."""
+    found = {
+        what: None
+        for i, a in enumerate(people)
+        for b in people[i + 1 :]
+        for what in _differences(a, b)
+    }
+    return list(found)
+
+
+def _differences(a: PatientHeader, b: PatientHeader) -> list[str]:
+    """What both headers say and say differently."""
     pairs = (
-        (a.id, b.id),
-        (a.issuer, b.issuer),
-        (_plain(a.name), _plain(b.name)),
-        (a.birth_date, b.birth_date),
+        ("Patient ID", a.id, b.id),
+        ("issuer of the Patient ID", a.issuer, b.issuer),
+        *(("name", *names) for names in zip(_plain(a.name), _plain(b.name), strict=False)),
+        ("birth date", a.birth_date, b.birth_date),
     )
-    return all(one == other for one, other in pairs if one and other)
+    found = [what for what, one, other in pairs if one and other and one != other]
+    return list(dict.fromkeys(found))
 
 
 def identities(images: Iterable[Header]) -> list[list[Header]]:
@@ -108,11 +125,16 @@ def _patients(group: Sequence[Header]) -> set[PatientHeader]:
     return {image.patient for image in group}
 
 
-def _plain(name: str | None) -> tuple[str, ...]:
-    """Family and given name without case, accents' spelling, titles and padding."""
-    text = unicodedata.normalize("NFKC", (name or "").partition("=")[0]).casefold()
-    parts = (re.sub(r"[\s.,]+", " ", part).strip() for part in text.split("^")[:2])
-    return tuple(part for part in parts if part)
+def _plain(name: str | None) -> list[tuple[str, ...]]:
+    """Family and given name without case, accents' spelling, titles and padding.
+
+    One for each way a name is written: in letters, in ideographs, by its sound.
+    """
+    found = []
+    for text in unicodedata.normalize("NFKC", name or "").casefold().split("="):
+        parts = (re.sub(r"[\s.,]+", " ", part).strip() for part in text.split("^")[:2])
+        found.append(tuple(part for part in parts if part))
+    return found
 
 
 def _centimetres(height: float) -> float:

@@ -14,10 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from netimg.errors import IDX_014, IDX_020, SEL_011, USE_005, InputError, UsageError
+from netimg.errors import IDX_014, SEL_011, InputError
 from netimg.flag import Flag, Severity
 from netimg.progress import Progress, silent
 from netimg.reading.choose import by_token, is_meant, not_there, several
+from netimg.reading.choose_person import of_one_person
 from netimg.reading.ct import read_ct
 from netimg.reading.draft import Draft, drafts, volumes_of
 from netimg.reading.each_pet import check_meant
@@ -27,7 +28,7 @@ from netimg.reading.memory import check_memory
 from netimg.reading.nothing import nothing_usable, too_coarse
 from netimg.reading.overrides import check_overrides
 from netimg.reading.pair import same_person
-from netimg.reading.person import identities, patient_of, study_header
+from netimg.reading.person import patient_of, same_identity, study_header
 from netimg.reading.pet import read_pet
 from netimg.reading.problems import code_of, count, doubt, refusal, sentence
 from netimg.reading.select import select
@@ -205,6 +206,8 @@ class _Reading:
         head = study_header(images)
         fates = _fates(self.index, series)
         fates += [(a.path, "set aside") for a in aside]
+        if images and "patient" in self.overrides:
+            flags = (*flags, doubt("SEL-012/patient"))
         if primary is None and pets:
             flags = (*flags, self._no_ct(series, len(fates)))
         log.info(
@@ -238,20 +241,8 @@ class _Reading:
     def _identified(self, images: Sequence[Header]) -> tuple[list[Header], list[SetAside]]:
         """Images of one patient identity; two are refused unless one was chosen."""
         chosen = self.overrides.get("patient")
-        if chosen is not None:
-            kept = [h for h in images if h.patient.id == str(chosen)]
-            if images and not kept:
-                what = "no image of this study carries the patient ID that was typed (--patient)."
-                todo = "Type it as it stands in the files, Patient ID (0010,0020)."
-                raise UsageError(USE_005, what=what, todo=todo)
-            rest = [h for h in images if h.patient.id != str(chosen)]
-            return kept, [_aside(h, "IDX-020/aside", file=h.file.name) for h in rest]
-        people = identities(images)
-        if len(people) > 1:
-            sizes = [len({h.file for h in own}) for own in people]
-            files = ", ".join(f"{n} file{'' if n == 1 else 's'}" for n in sizes)
-            raise refusal(IDX_020, uid=self.uid, n=len(people), files=files)
-        return list(images), []
+        kept, rest = of_one_person(images, self.uid, None if chosen is None else str(chosen))
+        return kept, [_aside(h, "IDX-020/aside", file=h.file.name) for h in rest]
 
     def _read(self, parts: Mapping[int, Draft]) -> tuple[list[Series], dict[int, InputError]]:
         """Series that can be used, and by number why the others cannot."""
@@ -309,7 +300,9 @@ class _Reading:
             return self._asked(series, parts, refused, "PET", token)
         own = next((d.headers[0].patient for d in parts.values()), None)
         if own is not None and not same_person(own, strange[0].patient):
-            raise refusal(SEL_011, where=f"series {strange[0].series_uid}")
+            nameless = not own.id or not strange[0].patient.id
+            variant = "no_id" if nameless and same_identity(own, strange[0].patient) else ""
+            raise refusal(SEL_011, variant, where=f"series {strange[0].series_uid}")
         number = max(parts, default=0) + 1
         volumes, _ = volumes_of(strange, "PET", number=number)
         if len(volumes) > 1:

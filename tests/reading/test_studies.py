@@ -327,6 +327,63 @@ def test_two_identities_are_refused_until_one_is_chosen(tmp_path):
     assert "--patient" in wrong.value.what
 
 
+def test_two_names_under_one_patient_id_are_never_paired_and_each_is_chosen_by_number(tmp_path):
+    ct_series(tmp_path / "ct", patient="A", common={"PatientName": "MULLER^J"})
+    pet_series(tmp_path / "pet", patient="A", common={"PatientName": "SMITH^J"})
+    with pytest.raises(InputError, match="IDX-020") as caught:
+        open_study(tmp_path)
+    assert "2 patient identities (12 files, 6 files) that differ in name;" in caught.value.what
+    ways = "--patient 1 (as ct/IM0001.dcm), --patient 2 (as pet/IM0001.dcm)"
+    assert ways in caught.value.todo
+    with pytest.raises(InputError, match="IDX-020") as caught:
+        open_study(tmp_path, overrides={"patient": "A"})
+    assert "still 2 identities" in caught.value.what
+    assert "(12 files, 6 files), which differ in name" in caught.value.what
+    assert ways in caught.value.todo
+    assert "muller" not in str(caught.value).casefold()
+    first = open_study(tmp_path, overrides={"patient": "1"})
+    assert (len(first.ct.instances), first.pets, len(first.set_aside)) == (12, (), 6)
+    assert [f.code for f in first.flags] == ["IDX-016", "SEL-012"]
+    second = open_study(tmp_path, overrides={"patient": "2"})
+    assert (second.ct, len(second.pets[0].instances), len(second.set_aside)) == (None, 6, 12)
+
+
+def test_one_person_chosen_by_id_is_read_whole_and_said(tmp_path):
+    ct_and_pet(tmp_path)
+    assert open_study(tmp_path).flags == ()
+    study = open_study(tmp_path, overrides={"patient": "phantom"})
+    assert len(study.pets) == 1
+    (flag,) = study.flags
+    assert flag.code == "SEL-012"
+    assert flag.sentence.endswith("was chosen by you (--patient).")
+
+
+@pytest.mark.parametrize("names", [("=山田^太郎", "=鈴木^花子"), ("ONE^A", "TWO^B")])
+def test_without_patient_ids_names_in_any_script_tell_persons_apart(tmp_path, names):
+    text = {"SpecificCharacterSet": "ISO_IR 192", "PatientID": ""}
+    for kind, make, name in zip(("ct", "pet"), (ct_series, pet_series), names, strict=True):
+        make(tmp_path / kind, common=text | {"PatientName": name})
+    with pytest.raises(InputError, match="IDX-020") as caught:
+        open_study(tmp_path)
+    assert "2 patient identities (12 files, 6 files) that differ in name;" in caught.value.what
+    assert open_study(tmp_path, overrides={"patient": "2"}).ct is None
+    for path in (tmp_path / "pet").iterdir():
+        bend(path, PatientName=names[0])
+    assert len(open_study(tmp_path).pets) == 1
+
+
+def test_a_pet_of_another_study_without_patient_ids_cannot_be_shown_to_be_the_same(tmp_path):
+    ct_series(tmp_path / "ct", study="ct study", common={"PatientID": ""})
+    pet_series(tmp_path / "pet", study="pet study", common={"PatientID": ""})
+    asked = {"study": uid("ct study"), "pet": [uid("pet study", "pet")]}
+    with pytest.raises(InputError, match="SEL-011") as caught:
+        open_study(tmp_path, **asked)
+    assert "do not both carry a Patient ID" in caught.value.what
+    for path in tmp_path.rglob("*.dcm"):
+        bend(path, PatientID="phantom")
+    assert len(open_study(tmp_path, **asked).pets) == 1
+
+
 def test_a_pet_of_another_study_is_taken_by_uid_and_of_another_patient_never(tmp_path):
     ct_series(tmp_path / "ct", study="ct study")
     pet_series(tmp_path / "pet", study="pet study")
