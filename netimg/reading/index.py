@@ -44,6 +44,8 @@ class Index:
     """StudyInstanceUID of set-aside files that have one, by path."""
     contradicted: frozenset[str] = frozenset()
     """Series with two files of one identity and different content, IDX-014."""
+    withdrawn: tuple[Header, ...] = ()
+    """Images of studies none of whose images can be trusted or read: each was set aside."""
     flags: tuple[Flag, ...] = ()
     """What is to be said of the input as a whole: disc indexes, several patients."""
 
@@ -141,6 +143,7 @@ class _Harvest:
         if people > 1:
             self.flags.append(doubt("IDX-016", n=people))
         studies = {h.file.name: h.study_uid for h in headers}
+        imaged = {h.study_uid for h in kept if is_image(h)}
         contradicted = {i.series_uid for i in copies if i.code == "IDX-014" and i.series_uid}
         return Index(
             headers=tuple(with_parts(sorted(kept, key=_place))),
@@ -148,6 +151,7 @@ class _Harvest:
             count=found,
             studies=studies,
             contradicted=frozenset(contradicted),
+            withdrawn=tuple(h for h in headers if is_image(h) and h.study_uid not in imaged),
             flags=tuple(self.flags),
         )
 

@@ -57,9 +57,12 @@ def find_studies(
 
 
 def listed(found: Index, root: Path) -> tuple[FoundStudy, ...]:
-    """Studies with CT or PET images of an index, by date and UID."""
+    """Studies with CT or PET images of an index, by date and UID.
+
+    One all of whose images were set aside is listed as well, and says why when it is opened.
+    """
     groups: dict[str, list[Header]] = {}
-    for header in found.images:
+    for header in (*found.images, *found.withdrawn):
         groups.setdefault(header.study_uid, []).append(header)
     heads = {uid: study_header(own) for uid, own in groups.items()}
 

@@ -191,7 +191,7 @@ class _Reading:
         return images, aside + others
 
     def _is_ours(self, item: SetAside) -> bool:
-        return self.index.studies.get(item.path, self.uid) == self.uid
+        return not self.uid or self.index.studies.get(item.path, self.uid) == self.uid
 
     def _noun(
         self,

@@ -520,3 +520,31 @@ def test_an_archive_in_a_folder_reached_through_a_link_is_read(tmp_path):
     shutil.make_archive(str(tmp_path / "real" / "scan"), "zip", tmp_path / "real" / "scan")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert open_study(tmp_path / "link" / "scan.zip").ct.grid.shape == (12, 32, 40)
+
+
+@pytest.mark.parametrize(
+    "change", [{"SeriesInstanceUID": "1.2.9"}, {"SeriesDescription": "arterial"}]
+)
+def test_a_study_all_of_whose_images_contradict_each_other_keeps_its_sum(tmp_path, change):
+    ct_series(tmp_path / "in" / "a")
+    ct_series(tmp_path / "in" / "b", common=change)
+    study = survey_study(tmp_path / "in")
+    assert inspect_tree(study)["files"] == {"found": 24, "in_series": 0, "set_aside": 24}
+    assert {item.code for item in study.set_aside} == {"IDX-014"}
+    with pytest.raises(NothingUsable, match="IDX-018") as caught:
+        open_study(tmp_path / "in")
+    assert "There is no CT among the files (24). Found instead: 24 files (" in caught.value.what
+    (found,) = find_studies(tmp_path / "in")
+    assert (found.uid, found.counts) == (uid("study"), {"CT": 24})
+    good = ct_series(tmp_path / "good")
+    assert inspect_tree(survey_study(tmp_path / "good"))["files"]["in_series"] == len(good)
+
+
+def test_a_contradicted_study_beside_a_good_one_is_listed_and_each_keeps_its_files(tmp_path):
+    ct_series(tmp_path / "good", study="good")
+    ct_series(tmp_path / "bad", study="bad", common={"StudyDate": "20250101"})
+    ct_series(tmp_path / "worse", study="bad", common={"SeriesDescription": "arterial"})
+    good, bad = find_studies(tmp_path)
+    sums = [inspect_tree(survey_study(tmp_path, study=one.uid))["files"] for one in (good, bad)]
+    assert [one["found"] for one in sums] == [12, 24]
+    assert [one["set_aside"] for one in sums] == [0, 24]
