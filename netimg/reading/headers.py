@@ -118,6 +118,8 @@ class FrameOf:
     """Functional groups that the frame needs and lacks."""
     volumetric: str | None = None
     """VolumetricProperties (0008,9206): VOLUME, or SAMPLED, DISTORTED, MIXED."""
+    technique: str | None = None
+    """VolumeBasedCalculationTechnique (0008,9207): NONE, or MAX_IP, VOLUME_RENDER and others."""
     concatenation: str | None = None
     """ConcatenationUID where the object is a part of a larger one."""
     part: int | None = None

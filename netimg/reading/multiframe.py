@@ -276,7 +276,13 @@ def _header(common: _Common, own: Scan | None, number: int) -> Header:
         changes["pet"] = _pet(common, a, mapping, injections)
     elif header.sop_class == ENHANCED_CT:
         changes["rescale_type"] = _ct_unit(header.rescale_type, mapping)
-    frame = replace(common.frame, number=number, missing=missing, volumetric=a.text(0x00089206))
+    frame = replace(
+        common.frame,
+        number=number,
+        missing=missing,
+        volumetric=a.text(0x00089206),
+        technique=a.text(0x00089207),
+    )
     return replace(header, frame=frame, **changes)
 
 

@@ -22,6 +22,7 @@ from netimg.reading.decode import SYNTAXES, check_said
 from netimg.reading.pixel_format import DOUBLE, FLOAT
 from netimg.reading.problems import doubt, refusal
 from netimg.reading.scan import NATIVE
+from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +119,13 @@ def _check_frame(header: Header, frame: FrameOf, series: str) -> None:
     if frame.missing:
         group = " and ".join(frame.missing)
         raise refusal(GEO_017, file=file, frame=frame.number, group=group)
-    if (frame.volumetric or "VOLUME") != "VOLUME":
+    derived = table("choice")["derived"]
+    contrast = header.image_type[3] if len(header.image_type) > 3 else ""
+    if (
+        (frame.volumetric or "VOLUME") != "VOLUME"
+        or (frame.technique or "").strip().upper() in derived["techniques"]
+        or contrast in derived["pixel_contrast"]
+    ):
         raise refusal(IDX_012, series=series)
 
 

@@ -521,3 +521,26 @@ def test_pydicom_sees_the_same_frames(tmp_path):
     path = enhanced_ct(tmp_path, HU)
     theirs = pydicom.dcmread(path).pixel_array
     assert np.array_equal(theirs.astype(int) - 1024, open_study(tmp_path).ct.load().values)
+
+
+@pytest.mark.parametrize(
+    ("frame_type", "technique", "aside"),
+    [
+        (["ORIGINAL", "PRIMARY", "VOLUME", "NONE"], "NONE", []),
+        (["DERIVED", "PRIMARY", "VOLUME", "RESAMPLED"], "MPR", []),
+        (["DERIVED", "PRIMARY", "VOLUME", "MAXIMUM"], "NONE", ["IDX-012"]),
+        (["DERIVED", "PRIMARY", "VOLUME", "NONE"], "MAX_IP", ["IDX-012"]),
+        (["DERIVED", "PRIMARY", "VOLUME", "MINIMUM"], "MIN_IP", ["IDX-012"]),
+        (["DERIVED", "PRIMARY", "VOLUME", "NONE"], "VOLUME_RENDER", ["IDX-012"]),
+    ],
+)
+def test_frames_that_were_calculated_from_several_slices_are_no_ct(
+    tmp_path, frame_type, technique, aside
+):
+    kind = {"FrameType": frame_type, "VolumeBasedCalculationTechnique": technique}
+    enhanced_ct(tmp_path, HU, shared={"CTImageFrameType": kind}, common={"ImageType": frame_type})
+    study = survey_study(tmp_path)
+    assert [item.code for item in study.set_aside] == aside
+    assert (study.ct is None) is bool(aside)
+    told = 'Series 1 "portal venous" holds captured screens or derived pictures'
+    assert all(item.sentence.startswith(told) for item in study.set_aside)
