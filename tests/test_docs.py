@@ -9,7 +9,7 @@ import typer
 
 from netimg.cli.app import app
 from netimg.cli.mask_options import GivenMasks
-from netimg.cli.reading_options import Reading
+from netimg.cli.reading_options import Chosen, Reading
 from netimg.errors import CODES, EXITS
 from netimg.reading.tables import table
 from tests.make import docs
@@ -68,7 +68,9 @@ def test_the_page_on_reading_names_every_option_that_decides_what_is_read():
     text = (ROOT / "docs" / "reading.md").read_text("utf-8")
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
     ours = {
-        f"--{f.name.replace('_', '-')}" for group in (Reading, GivenMasks) for f in fields(group)
+        f"--{f.name.replace('_', '-')}"
+        for group in (Chosen, Reading, GivenMasks)
+        for f in fields(group)
     }
     assert ours <= named
     assert named <= {option for words in _commands() for option in words}

@@ -7,6 +7,7 @@ Start reading at `run`; `queue` finds the studies, `workers` keeps the processes
 """
 
 from netimg.batch.outcome import BatchResult, Outcome, State
+from netimg.batch.row import Row
 from netimg.batch.run import run_batch
 
-__all__ = ["BatchResult", "Outcome", "State", "run_batch"]
+__all__ = ["BatchResult", "Outcome", "Row", "State", "run_batch"]

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netimg.batch.outcome import Outcome, State
-from netimg.errors import NetimgError
+from netimg.batch.row import Row
+from netimg.errors import USE_002, NetimgError, UsageError
 from netimg.pipeline import Request
 from netimg.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from netimg.reading.listing import FoundStudy
     from netimg.settings import Settings
 
 _NAME_MAX = 60
@@ -24,13 +26,16 @@ _KEY_DIGITS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One study to run: its label, its key and what is asked."""
+    """One study to run: its label, its key, what is asked, and settings of its own."""
 
     label: str
     key: str
     source: str
     """The study's folder or archive, as the user named the input."""
     request: Request
+    changes: Mapping[str, object] = field(default_factory=dict)
+    where: str = ""
+    """File and line of the list that names it."""
 
     @property
     def log(self) -> Path:
@@ -75,9 +80,31 @@ class Plan:
     tasks: dict[str, Task] = field(default_factory=dict)
     refused: list[Outcome] = field(default_factory=list)
 
+    def add(self, task: Task) -> None:
+        """Take in a task; the same study given twice is one.
+
+        Raises
+        ------
+        UsageError
+            USE-002 where two rows ask different things about one study under one label.
+        """
+        there = self.tasks.get(task.label)
+        if there is None or not (task.where or there.where):
+            self.tasks[task.label] = task
+        elif replace(task.request, command="") != replace(there.request, command="") or (
+            task.changes != there.changes
+        ):
+            raise UsageError(
+                USE_002,
+                what=f"{there.where or there.source} and {task.where or task.source} ask different "
+                "things about the same study.",
+                where="--list",
+                todo="Give each of them a label of its own, or leave one out.",
+            )
+
 
 def plan_tasks(
-    inputs: Sequence[Path],
+    inputs: Sequence[Path | Row],
     out: Path,
     *,
     settings: Settings,
@@ -93,31 +120,39 @@ def plan_tasks(
     Raises
     ------
     NetimgError
-        Why nothing can be read, where there is a single input and it holds no study at all.
+        Why nothing can be read, where there is a single input and it holds no study at all;
+        USE-002 where two rows contradict each other.
     """
     plan = Plan()
     hidden = bool(settings["reporting.privacy"])
-    for path in inputs:
-        found = _findings(path, settings, progress)
+    for given in inputs:
+        row = given if isinstance(given, Row) else Row(path=given, where="", request=template)
+        found = _findings(row, settings, progress)
         refusals = [one for one in found if isinstance(one, _Refused)]
         studies = [one for one in found if isinstance(one, _Study)]
         if len(inputs) == 1 and refusals and not studies:
             raise refusals[0].error
         for study in studies:
-            label = study.key if hidden else _label(path, study.path, study.key)
-            plan.tasks[label] = Task(
-                label=label,
-                key=study.key,
-                source=str(study.path),
-                request=replace(
-                    template,
-                    input=study.path,
-                    output=out / "studies" / label,
-                    study=study.uid,
-                    facts=_facts(facts_dir, label) or template.facts,
-                ),
+            label = study.key if hidden else _label(row, study.path, study.key)
+            own_facts = None if row.request.facts == template.facts else row.request.facts
+            request = replace(
+                row.request,
+                input=study.path,
+                output=out / "studies" / label,
+                study=study.uid,
+                facts=own_facts or _facts(facts_dir, label, row.name) or template.facts,
             )
-        plan.refused += [one.outcome(path, hidden=hidden) for one in refusals]
+            plan.add(
+                Task(
+                    label=label,
+                    key=study.key,
+                    source=str(study.path),
+                    request=request,
+                    changes=row.changes,
+                    where=row.where,
+                )
+            )
+        plan.refused += [one.outcome(row, hidden=hidden) for one in refusals]
     return plan
 
 
@@ -129,6 +164,11 @@ class _Study:
     uid: str
     key: str
 
+    @classmethod
+    def of(cls, found: FoundStudy, root: Path) -> _Study:
+        """Return a study as it was found below a root."""
+        return cls(root / found.folder if found.folder else root, found.uid, found.key)
+
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
@@ -137,31 +177,55 @@ class _Refused:
     path: Path
     error: NetimgError
 
-    def outcome(self, root: Path, *, hidden: bool) -> Outcome:
+    def outcome(self, row: Row, *, hidden: bool) -> Outcome:
         """The end of a study that could not begin."""
         key = hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()[:16]
-        label = key if hidden else _label(root, self.path, key)
+        label = key if hidden else _label(row, self.path, key)
         return Outcome.refused(label, str(self.path), self.error, stage="index")
 
 
-def _findings(root: Path, settings: Settings, progress: Progress) -> list[_Study | _Refused]:
+def _findings(row: Row, settings: Settings, progress: Progress) -> list[_Study | _Refused]:
     """Every study below one input, and every patient's folder without one."""
     from netimg.reading.studies import find_studies
 
+    root = row.path
+    if row.is_told:
+        return [_only(row, settings, progress)]
     patients = _patients(root)
     try:
         listed = find_studies(root, settings=settings, progress=progress)
     except NetimgError as error:
         # One archive that may not be opened does not stop the patients beside it.
-        apart = [one for path in patients for one in _findings(path, settings, progress)]
+        parts = [replace(row, path=path) for path in patients]
+        apart = [one for part in parts for one in _findings(part, settings, progress)]
         return apart if patients and not _has_loose_files(root) else [*apart, _Refused(root, error)]
-    studies = [_Study(root / s.folder if s.folder else root, s.uid, s.key) for s in listed]
+    studies = [_Study.of(s, root) for s in listed]
     empty: list[_Study | _Refused] = []
     for path in patients if studies else [root]:
         if not any(path.is_relative_to(s.path) or s.path.is_relative_to(path) for s in studies):
             why = _why_nothing(path, settings)
             empty += [] if why is None else [_Refused(path, why)]
     return [*studies, *empty]
+
+
+def _only(row: Row, settings: Settings, progress: Progress) -> _Study | _Refused:
+    """The one study that a row speaks of."""
+    from netimg.reading import open_study
+    from netimg.reading.listing import pick
+    from netimg.reading.studies import find_studies
+
+    try:
+        listed = find_studies(row.path, settings=settings, progress=progress)
+        if not listed:
+            open_study(row.path, settings=settings)  # says why there is nothing
+        uid = pick(listed, row.request.study)
+    except UsageError as error:
+        todo = "Name one of them in the column study, by number or UID."
+        told = UsageError(error.code, what=error.what, where=row.where, todo=todo)
+        return _Refused(row.path, told)
+    except NetimgError as error:
+        return _Refused(row.path, error)
+    return _Study.of(next(study for study in listed if study.uid == uid), row.path)
 
 
 def _why_nothing(path: Path, settings: Settings) -> NetimgError | None:
@@ -192,18 +256,26 @@ def _has_loose_files(root: Path) -> bool:
     return any(p.suffix.lower() != ".zip" and not p.name.startswith(".") for p in files)
 
 
-def _facts(folder: Path | None, label: str) -> Path | None:
-    """Facts of a study: ``<label>.toml`` or ``.json``."""
-    candidates = [folder / f"{label}{suffix}" for suffix in (".toml", ".json")] if folder else []
+def _facts(folder: Path | None, *names: str) -> Path | None:
+    """Facts of a study: ``<label>.toml`` or ``.json``, with or without the digits of its key."""
+    candidates = [
+        folder / f"{name}{suffix}"
+        for name in names
+        for suffix in (".toml", ".json")
+        if folder and name
+    ]
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _label(root: Path, path: Path, key: str) -> str:
+def _label(row: Row, path: Path, key: str) -> str:
     """Label of a study: the name the user gave, made safe, and eight digits of its key.
 
     Nothing of a DICOM header is in it but the digest of its UIDs.
     """
-    if path == root:
+    root = row.path
+    if row.name:
+        name = row.name
+    elif path == root:
         name = root.resolve().name if root.is_dir() else root.stem
     else:
         name = str(path.relative_to(root).with_suffix("" if path.is_file() else path.suffix))

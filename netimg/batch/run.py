@@ -14,6 +14,7 @@ from netimg.progress import Progress, silent
 
 if TYPE_CHECKING:
     from netimg.batch.queue import Plan, Task
+    from netimg.batch.row import Row
     from netimg.batch.summary import Tables
     from netimg.pipeline import Request
     from netimg.settings import Settings
@@ -23,7 +24,7 @@ _OURS = ("batch.json", "status", "studies")
 
 
 def run_batch(
-    inputs: Sequence[Path],
+    inputs: Sequence[Path | Row],
     out: Path,
     *,
     settings: Settings,
@@ -38,9 +39,9 @@ def run_batch(
     Parameters
     ----------
     inputs
-        Folders, archives or files, each holding any number of studies.
+        Folders, archives or files, each holding any number of studies; or rows of a list.
     template
-        Options that apply to every study (required parts, overwriting).
+        Options that apply to every study; a row holds them already, with its own over them.
     facts_dir
         Folder with ``<label>.toml`` or ``.json`` per study.
     retry_failed
@@ -60,7 +61,8 @@ def run_batch(
     from netimg.pipeline import Request, check_settings
 
     check_settings(settings)
-    _check_out(out, inputs)
+    paths = [one if isinstance(one, Path) else one.path for one in inputs]
+    _check_out(out, paths)
     if facts_dir is not None and not facts_dir.is_dir():
         raise UsageError(
             USE_001,
@@ -79,7 +81,7 @@ def run_batch(
     )
     progress.stage("studies")
     book = _Book(
-        out, plan, Tables(out), settings, tuple(str(path) for path in inputs), progress, tell
+        out, plan, Tables(out), settings, tuple(str(path) for path in paths), progress, tell
     )
     waiting: list[Task] = []
     for _, task in sorted(plan.tasks.items()):

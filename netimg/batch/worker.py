@@ -57,7 +57,8 @@ def run_task(task: Task, settings: Settings, stages: _Stages) -> Outcome:
     began = time.monotonic()
     try:
         with logged_to(task.log):
-            finished = run(task.request, settings, stages)
+            own = settings.with_values(task.changes, layer="list")
+            finished = run(task.request, own, stages)
     except NetimgError as error:
         outcome = Outcome.refused(task.label, task.source, error, stage=stages.name)
     except ConnectionError:

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netimg.cli import options as opt
+from netimg.cli.asked import Asked
 from netimg.cli.common import command
+from netimg.cli.reading_options import Reading
 from netimg.cli.terminal import Terminal
+from netimg.errors import USE_001, UsageError
 
 if TYPE_CHECKING:
-    from netimg.batch import BatchResult, Outcome
+    from netimg.batch import BatchResult, Outcome, Row
+    from netimg.pipeline import Request
+    from netimg.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -25,10 +30,22 @@ def register(app: typer.Typer) -> None:
 
 def batch(
     terminal: Terminal,
-    inputs: Annotated[
-        list[Path], typer.Argument(help="Folders or zips holding studies.", show_default=False)
-    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of all results.")],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Folders or zips holding studies, or lists (.csv).", show_default=False
+        ),
+    ] = None,
+    lists: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--list",
+            help="A .txt with a path on each line, or a .csv with the column input and any option "
+            "of run, with - as _; repeatable.",
+            metavar="FILE",
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option("-j", "--jobs", min=1, help="Worker processes; default: what fits."),
@@ -45,9 +62,13 @@ def batch(
     outputs: opt.Outputs = None,
     overwrite: opt.Overwrite = False,
     privacy: opt.Privacy = None,
+    reading: Reading = Reading(),  # noqa: B008  # frozen
     require: opt.Require = None,
     model: opt.Model = None,
     device: opt.Device = None,
+    facts: opt.FactsFile = None,
+    fact: opt.Fact = None,
+    assessment_date: opt.AssessmentDate = None,
     profile: opt.Profile = None,
     threads: opt.Threads = None,
 ) -> None:
@@ -68,13 +89,12 @@ def batch(
     if timeout_s is not None:
         changes["resources.timeout_batch_s"] = timeout_s
     settings = terminal.settings().with_values(changes, layer="option")
-    template = Request(
-        input=inputs[0],
-        output=output,
-        require=opt.check_require(require),
-        overwrite=overwrite,
-        command=shlex.join(["netimg", *sys.argv[1:]]),
+    asked = Asked(
+        reading=reading, facts=facts, fact=fact, assessment_date=assessment_date, require=require
     )
+    typed = shlex.join(["netimg", *sys.argv[1:]])
+    template = asked.over(Request(input=output, output=output, overwrite=overwrite, command=typed))
+    given = _inputs(inputs or [], lists or [], template, settings)
 
     def tell(outcome: Outcome) -> None:
         if terminal.quiet or (terminal.is_live and not outcome.code):
@@ -87,7 +107,7 @@ def batch(
 
     with terminal.progress() as progress:
         done = run_batch(
-            inputs,
+            given,
             output,
             settings=settings,
             template=template,
@@ -104,6 +124,25 @@ def batch(
         terminal.result(_end_line(done, output))
     if done.exit_code:
         raise typer.Exit(done.exit_code)
+
+
+def _inputs(
+    inputs: list[Path], lists: list[Path], template: Request, settings: Settings
+) -> list[Path | Row]:
+    """Folders and archives as they were typed, and the rows of every list."""
+    from netimg.cli.lists import read_list
+
+    found: list[Path | Row] = []
+    for path in inputs:
+        is_list = path.suffix.lower() == ".csv" and path.is_file()
+        found += read_list(path, template, settings) if is_list else [path]
+    for path in lists:
+        found += read_list(path, template, settings)
+    if not found:
+        what = "there is nothing to run: no INPUT, and no row in a list."
+        todo = "Give folders or zips, or --list FILE."
+        raise UsageError(USE_001, what=what, where="netimg batch", todo=todo)
+    return found
 
 
 def _end_line(done: BatchResult, output: Path) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from netimg.cli import options as opt
 from netimg.cli.common import command
-from netimg.cli.reading_options import Reading
+from netimg.cli.reading_options import Chosen, Reading
 from netimg.cli.terminal import Terminal
 from netimg.errors import EXIT_NO, NothingUsable
 
@@ -37,6 +37,7 @@ def inspect(
     headers: Annotated[
         bool, typer.Option("--headers", help="The SUV fields of each PET with their candidates.")
     ] = False,
+    chosen: Chosen = Chosen(),  # noqa: B008  # frozen
     reading: Reading = Reading(),  # noqa: B008  # frozen
     require: Annotated[
         list[str] | None,
@@ -53,15 +54,15 @@ def inspect(
 
     parts = opt.check_require(require, ("pet", "suv"))
     settings = terminal.settings()
-    overrides = reading.overrides()
+    overrides = chosen.overrides() | reading.overrides()
     with terminal.progress() as progress:
         if terminal.is_live:  # elsewhere a line before every answer would only be noise
             progress.stage("read")
         found = survey_study(
             path,
-            study=reading.study,
-            ct=reading.ct,
-            pet=tuple(reading.pet or ()),
+            study=chosen.study,
+            ct=chosen.ct,
+            pet=tuple(chosen.pet or ()),
             overrides=overrides,
             settings=settings,
             progress=progress,

@@ -1,4 +1,4 @@
-"""Options of ``run`` and ``inspect`` that decide what is read: `Reading`."""
+"""Options of ``run``, ``inspect`` and ``batch`` that decide what is read: `Chosen`, `Reading`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _PHASES = ("unenhanced", "arterial", "portal", "delayed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What a person says about the input; each field is an option."""
+class Chosen:
+    """Which study and series of an input are meant; in a batch, of one row of its list."""
 
     study: Annotated[
         str | None, option(_READ, "--study", "Choose among several studies.", metavar="UID|N")
@@ -34,6 +34,16 @@ class Reading:
         str | None,
         option(_READ, "--patient", "Choose where a study carries two identities.", metavar="ID"),
     ] = None
+
+    def overrides(self) -> dict[str, Any]:
+        """The identity that was chosen, under the name of the Python API."""
+        return {} if self.patient is None else {"patient": self.patient}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a person says about the images, of one study or of every study of a batch."""
+
     phase: Annotated[
         str | None, option(_READ, "--phase", "unenhanced, arterial, portal or delayed.")
     ] = None
@@ -133,7 +143,6 @@ class Reading:
         """
         self._check()
         typed: dict[str, Any] = {
-            "patient": self.patient,
             "phase": self.phase,
             "tracer": _each(self.tracer),
             "regrid": self.regrid or None,

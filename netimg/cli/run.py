@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netimg.cli import checks
 from netimg.cli import options as opt
+from netimg.cli.asked import Asked
 from netimg.cli.common import command
 from netimg.cli.mask_options import GivenMasks
-from netimg.cli.reading_options import Reading
+from netimg.cli.reading_options import Chosen, Reading
 from netimg.cli.terminal import Terminal
 from netimg.errors import USE_001, USE_002, UsageError
 
@@ -44,6 +44,7 @@ def run(
     outputs: opt.Outputs = None,
     overwrite: opt.Overwrite = False,
     privacy: opt.Privacy = None,
+    chosen: Chosen = Chosen(),  # noqa: B008  # frozen
     reading: Reading = Reading(),  # noqa: B008  # frozen
     require: opt.Require = None,
     given: GivenMasks = GivenMasks(),  # noqa: B008  # frozen
@@ -63,20 +64,18 @@ def run(
     if output is None and not explain_plan:
         what = "Missing option '-o' / '--output'."
         raise UsageError(USE_001, what=what, where="netimg run", todo="See netimg run --help.")
-    request = Request(
-        input=input,
-        output=output or Path(),
-        study=reading.study,
-        ct=reading.ct,
-        pets=tuple(reading.pet or ()),
-        overrides=reading.overrides(),
-        masks=given.masks(),
+    asked = Asked(
+        chosen=chosen,
+        reading=reading,
+        given=given,
         facts=facts,
-        fact_texts=tuple(fact or ()),
-        assessment_date=checks.date_of("--assessment-date", assessment_date),
-        require=opt.check_require(require),
-        overwrite=overwrite,
-        command=shlex.join(["netimg", *sys.argv[1:]]),
+        fact=fact,
+        assessment_date=assessment_date,
+        require=require,
+    )
+    typed = shlex.join(["netimg", *sys.argv[1:]])
+    request = asked.over(
+        Request(input=input, output=output or Path(), overwrite=overwrite, command=typed)
     )
     changes = opt.changes_of(
         outputs=outputs,
