@@ -5,24 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from netimg.errors import GEO_003, GEO_004, GEO_008, GEO_010, GEO_014, InputError
 from netimg.reading.index import kind_of
 from netimg.reading.pixel_checks import format_doubts
 from netimg.reading.pixels import same_picture
-from netimg.reading.problems import code_of, doubt, sentence
+from netimg.reading.places import along_of, normal_of
+from netimg.reading.problems import code_of, doubt, refusal, sentence
 from netimg.reading.split import Cut, split
-from netimg.reading.stack import stack
+from netimg.reading.stack import has_place, stack
 from netimg.study import Instance, Series, SetAside
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
+    from netimg.errors import NetimgError
     from netimg.flag import Flag
     from netimg.reading.headers import Header
-    from netimg.reading.split import Split
+    from netimg.reading.split import Part, Split
     from netimg.reading.stack import Stack
     from netimg.settings import Settings
     from netimg.study import Opener
+
+
+_GAP = 1.5
+"""Usual gaps; a wider one lacks a slice."""
+_MOST_SAID = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,8 @@ class Draft:
     cuts: tuple[Cut, ...] = ()
     notes: tuple[Flag, ...] = ()
     """What is said about the series as a whole: that it was split, and by what."""
+    scraps: tuple[Part, ...] = ()
+    """What its series holds besides that is too little for a volume."""
 
     @property
     def uid(self) -> str:
@@ -117,7 +129,8 @@ def volumes_of(
         many = many.replace(f"series {number}", f"series {number} {word} {last}", 1)
     left, notes = _too_little(parts, many, main)
     result = [
-        Draft(d.headers, kind, d.number, d.cuts, (*_split_notes(d, many), *notes)) for d in own
+        Draft(d.headers, kind, d.number, d.cuts, (*_split_notes(d, many), *notes), parts.scraps)
+        for d in own
     ]
     return result, left
 
@@ -169,15 +182,55 @@ def stacked(draft: Draft, settings: Settings, *, regrid: bool = False) -> Stack:
     Raises
     ------
     InputError
-        GEO-: why the files make no grid.
+        GEO-: why the files make no grid. Where a slice is there that would close its gap, it is not
+        called missing, and nothing is filled in for it.
     """
-    return stack(
-        draft.headers,
-        series=draft.label,
-        kind=draft.kind,
-        same_picture=lambda a, b: same_picture(draft.headers[a], draft.headers[b], settings),
-        regrid=regrid,
-    )
+    odd = _odd_ones(draft)
+    try:
+        return stack(
+            draft.headers,
+            series=draft.label,
+            kind=draft.kind,
+            same_picture=lambda a, b: same_picture(draft.headers[a], draft.headers[b], settings),
+            regrid=regrid and not odd,
+        )
+    except InputError as error:
+        if not odd or error.code not in (GEO_003, GEO_004):
+            raise
+        raise _not_missing(odd, draft) from error
+
+
+def _odd_ones(draft: Draft) -> list[tuple[float, Header, Cut]]:
+    """Slices of another kind that lie in a gap of the others: place (mm), and by what they differ."""
+    normal = normal_of(draft.headers)
+    along = along_of(draft.headers)
+    if normal is None or along is None or len(along) < 2:
+        return []
+    own = np.unique(np.round(along, 3))
+    usual = float(np.median(np.diff(own))) if len(own) > 1 else 0.0
+    found = []
+    for part in draft.scraps:
+        for header in part.headers:
+            if not has_place(header) or not part.cuts:
+                continue
+            mm = float(np.array(header.position) @ normal)
+            above = int(np.searchsorted(own, mm))
+            if 0 < above < len(own) and own[above] - own[above - 1] > _GAP * usual:
+                found.append((mm, header, part.cuts[-1]))
+    return sorted(found, key=lambda item: item[0])
+
+
+def _not_missing(odd: Sequence[tuple[float, Header, Cut]], draft: Draft) -> NetimgError:
+    """Refusal of a volume whose missing slices are there, but of another kind."""
+    cut = odd[0][2]
+    own = [(mm, header) for mm, header, by in odd if by.key == cut.key]
+    which = ", ".join(f"{h.instance_number} ({mm:.1f} mm)" for mm, h in own[:_MOST_SAID])
+    if len(own) > _MOST_SAID:
+        which += f" and {len(own) - _MOST_SAID} more"
+    code = {"size": GEO_008, "pixel": GEO_008, "frame": GEO_014}.get(cut.key, GEO_010)
+    others = max(zip(cut.counts, cut.values, strict=True))[1]
+    how = cut.word if cut.key == "frame" else f"{cut.word} ({cut.value}, the others {others})"
+    return refusal(code, "odd", series=draft.label, which=which, how=how)
 
 
 def plain_series(draft: Draft, found: Stack, opener: Opener) -> Series:

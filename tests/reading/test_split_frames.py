@@ -7,7 +7,7 @@ from netimg.errors import NothingUsable
 from netimg.reading import open_study
 from netimg.reading.studies import survey_study
 from netimg.reading.summary import inspect_tree
-from tests.make.dicom import body
+from tests.make.dicom import body, uptake
 from tests.make.multiframe import enhanced_ct, enhanced_pet
 
 
@@ -44,7 +44,7 @@ def test_two_phases_in_one_file_are_two_volumes_in_any_order_of_frames(tmp_path)
 
 
 def test_a_pet_of_three_times_in_one_file_gives_the_frame_that_is_asked_for(tmp_path):
-    stored = np.concatenate([np.full((6, 16, 20), 1000 * (t + 1)) for t in range(3)])
+    stored = np.concatenate([uptake(stored=1000 * (t + 1)) for t in range(3)])
     frames = {
         n: at(n % 6, TemporalPositionIndex=n // 6 + 1)
         | {"PlanePosition": at(n % 6)["PlanePosition"]}
