@@ -39,7 +39,7 @@ def register(pet: Volume, ct: Volume, liver: Mask) -> Registration:
     Registration
         ``accepted`` only if mutual information rose, rotation and translation (of the liver's
         centre) are within limits, and the liver's surfaces agree; else ``refusal`` says why, with
-        the numbers.
+        the numbers. A search that fails (nothing in common, too short an image) is refused as well.
 
     Raises
     ------
@@ -66,7 +66,10 @@ def register(pet: Volume, ct: Volume, liver: Mask) -> Registration:
     start = _best_start(method, fixed, moving, transform, rows)
     transform.SetTranslation(start)
     method.SetInitialTransform(transform, inPlace=True)
-    method.Execute(fixed, moving)
+    try:
+        method.Execute(fixed, moving)
+    except RuntimeError:  # SimpleITK says in its own words that there is nothing to compare
+        return _failed(pet, liver, before)
     after = _similarity(_method(rows), fixed, moving, transform)
     found = _registration(transform, centre, before, after)
     on_ct = replace(pet, grid=moved_grid(pet.grid, found))
@@ -106,6 +109,34 @@ def _judged(found: Registration) -> Registration:
             f"{rows['liver_gap_mm_max']:.0f} mm are accepted"
         )
     return replace(found, accepted=not why, refusal="; ".join(why))
+
+
+def _failed(pet: Volume, liver: Mask, before: float) -> Registration:
+    """Refused and left where it is: the search for a position broke off."""
+    highest = float(np.max(pet.values, initial=0.0))
+    if not highest > 0:
+        why = f"the PET shows no uptake (its highest value is {highest:g})"
+    else:
+        tall, long = liver.grid.extent_mm[0], pet.grid.extent_mm[0]
+        why = (
+            f"no position of the PET ({long:.0f} mm long) could be compared with the CT "
+            f"({tall:.0f} mm long)"
+        )
+    return Registration(
+        matrix=(
+            (1.0, 0.0, 0.0, 0.0),
+            (0.0, 1.0, 0.0, 0.0),
+            (0.0, 0.0, 1.0, 0.0),
+            (0.0, 0.0, 0.0, 1.0),
+        ),
+        rotation_deg=0.0,
+        translation_mm=0.0,
+        similarity_before=before,
+        similarity_after=before,
+        liver_gap_mm=None,
+        accepted=False,
+        refusal=why,
+    )
 
 
 def _registration(

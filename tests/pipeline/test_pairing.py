@@ -70,6 +70,29 @@ def test_a_registered_pet_is_measured_in_the_lesions_of_the_ct_and_says_so():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["nothing", "far"])
+def test_a_search_that_breaks_off_is_a_refusal_and_the_pet_stays_apart(kind):
+    study, body = examination(pet_frame=PET_FRAME)
+    volume = study.pets[0].load()
+    if kind == "nothing":
+        volume = replace(volume, values=np.zeros_like(volume.values))
+    else:
+        far = replace(volume.grid, origin_lps_mm=(-200.0, -155.0, 3000.0))
+        volume = replace(volume, grid=far)
+    pets, flags = paired(study.ct, [arrays.sstr(volume, frame_of_reference_uid=PET_FRAME)])
+    study = replace(arrays.study(study.ct, *pets), flags=flags)
+    again = laid_over(study, body, register=True)
+    reason = {
+        "nothing": "the PET shows no uptake (its highest value is 0)",
+        "far": "no position of the PET (320 mm long) could be compared with the CT (264 mm long)",
+    }[kind]
+    told = f"could not be registered: {reason}. They are measured separately."
+    assert sentences(again)["SEL-010"].endswith(told)
+    assert not again.pets[0].registration.accepted
+    assert again.pets[0].frame_of_reference_uid == PET_FRAME
+
+
+@pytest.mark.slow
 def test_a_pet_that_cannot_be_registered_stays_apart_with_the_reason():
     study, body = examination(pet_frame=PET_FRAME, shift_mm=(0.0, 5.0, 80.0))
     again = laid_over(study, body, register=True)
