@@ -17,18 +17,27 @@ from netimg.study import Role, Series, TracerClass
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from netimg.flag import Flag
     from netimg.reading.draft import Draft
 
 _CLASSES = (TracerClass.SSTR, TracerClass.FDG, TracerClass.OTHER)
+_NEVER = ("SUV-023", "GEO-010")
+"""A moving picture; one or two slices."""
 _EARLIEST = dt.datetime(1900, 1, 1)  # noqa: DTZ001  # headers hold local time
 _ROLES = {TracerClass.SSTR: Role.PET_SSTR, TracerClass.FDG: Role.PET_FDG}
 _RANKED_BY = (
     "its SUV",
     "its coverage",
     "the CT's coordinate system",
+    "its usual uptake time",
+    "its earlier time",
     "its later reconstruction",
     "its later series number",
+    "its UID, as nothing else tells them apart",
+    "its place in the list, as nothing else tells them apart",
 )
+_TIME, _TIES = 4, 6
+"""The place where another scan decides, and the first one where nothing but order does."""
 
 
 def choose_pets(
@@ -55,7 +64,7 @@ def choose_pets(
 
 def may_be_chosen(pet: Series, draft: Draft) -> bool:
     """Whether a PET may be measured without being asked for by name."""
-    if not gives_positrons(pet.nuclide) or any(f.code == "SUV-023" for f in pet.flags):
+    if not gives_positrons(pet.nuclide) or any(f.code in _NEVER for f in pet.flags):
         return False
     return is_attenuation_corrected(draft.headers)
 
@@ -71,7 +80,7 @@ def in_place(gone: Series, series: Sequence[Series], taken: Sequence[Series]) ->
         if s.kind == "PET"
         and s.tracer_class is gone.tracer_class
         and gives_positrons(s.nuclide)
-        and not any(f.code in ("SUV-023", "SEL-007") for f in s.flags)
+        and not any(f.code in (*_NEVER, "SEL-007") for f in s.flags)
         and all(s.number != one.number for one in taken)
     ]
     if not fit:
@@ -101,15 +110,24 @@ def _class_rank(pet: Series) -> tuple[int, int]:
 
 def _best(own: Sequence[Series], ct: Series | None, drafts: Mapping[int, Draft]) -> Series:
     """Best of one tracer class."""
-    ranked = sorted(own, key=lambda s: _rank(s, ct, drafts[s.number]))
+    scans = _scans(own)
+
+    def rank(s: Series) -> tuple[object, ...]:
+        return _rank(s, ct, drafts[s.number], scans[s.number])
+
+    ranked = sorted(own, key=rank)
     best = ranked[0]
     reason, flags = "the only PET of this tracer", best.flags
     if len(ranked) > 1:
-        first, second = (_rank(s, ct, drafts[s.number]) for s in ranked[:2])
+        first, second = (rank(s) for s in ranked[:2])
         differs = next(i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
-        by = _RANKED_BY[min(differs, len(_RANKED_BY) - 1)]
+        by = _RANKED_BY[differs]
         reason = f"before {name_of(ranked[1])} for {by}"
-        if differs >= len(_RANKED_BY) - 1:
+        if differs in (_TIME - 1, _TIME):
+            reason += f" ({_minutes(best)}, the other {_minutes(ranked[1])})"
+        if differs == _TIME:
+            flags = (*flags, _other_time(best, ranked[1], by))
+        if differs >= _TIES:
             flags = (
                 *flags,
                 doubt("SEL-001", touches=("pet",), taken=name_of(best), rule=by, option="--pet"),
@@ -125,13 +143,59 @@ def _best(own: Sequence[Series], ct: Series | None, drafts: Mapping[int, Draft])
     )
 
 
-def _rank(s: Series, ct: Series | None, draft: Draft) -> tuple[object, ...]:
-    """SUV, coverage of the CT (else length), the CT's coordinate system, the later one."""
+def _scans(own: Sequence[Series]) -> dict[int, Series]:
+    """First PET of the scan that each belongs to; a scan's reconstructions share it."""
+    same = dt.timedelta(minutes=float(table("choice")["pet"]["same_scan_min"]))
+    found: dict[int, Series] = {}
+    first: Series | None = None
+    for one in sorted(own, key=lambda s: (_begun(s), s.number)):
+        if first is None or _begun(one) - _begun(first) > same:
+            first = one
+        found[one.number] = first
+    return found
+
+
+def _begun(pet: Series) -> dt.datetime:
+    return pet.acquired_at or _EARLIEST
+
+
+def _unusual_min(pet: Series) -> float:
+    """How far the uptake time lies outside the usual range, whole minutes; an unknown one most."""
+    low, high = table("choice")["pet"]["usual_uptake_min"]
+    seconds = None if pet.suv is None else pet.suv.uptake_s
+    if seconds is None:
+        return float("inf")
+    return float(round(max(0.0, low - seconds / 60.0, seconds / 60.0 - high)))
+
+
+def _minutes(pet: Series) -> str:
+    seconds = None if pet.suv is None else pet.suv.uptake_s
+    return "uptake time unknown" if seconds is None else f"{seconds / 60.0:.0f} min after injection"
+
+
+def _other_time(best: Series, other: Series, by: str) -> Flag:
+    """SEL-001 of two scans."""
+    return doubt(
+        "SEL-001/times",
+        touches=("pet",),
+        taken=name_of(best),
+        at=f"{_begun(best):%H:%M}",
+        other=name_of(other),
+        then=f"{_begun(other):%H:%M}",
+        rule=by,
+        option="--pet",
+    )
+
+
+def _rank(s: Series, ct: Series | None, draft: Draft, scan: Series) -> tuple[object, ...]:
+    """SUV, coverage of the CT (else length), its coordinate system, the scan, the later one."""
     made = draft.headers[0].series_at
     return (
         not (s.suv is not None and s.suv.possible),
         -_covers(s, ct),
         ct is None or s.frame_of_reference_uid != ct.frame_of_reference_uid,
+        _unusual_min(scan),
+        _begun(scan),
         -(made - _EARLIEST).total_seconds() if made is not None else 0.0,
         -(s.series_number or 0),
         s.uid,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from netimg.errors import CODES, IDX_018, SEL_018
 from netimg.reading.choose import by_name_only
+from netimg.reading.few import is_few
 from netimg.reading.problems import refusal
 from netimg.reading.tables import table
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from netimg.errors import NetimgError
     from netimg.study import Series, Study
 
-_NEVER = ("SEL-007", "SEL-008", "SUV-023")
+_NEVER = ("SEL-007", "SEL-008", "SUV-023", "GEO-010")
 _MOST = 5
 
 
@@ -26,7 +27,7 @@ def nothing_usable(study: Study, refused_cts: Sequence[str]) -> NetimgError:
 
     ``refused_cts`` says of each refused CT series why.
     """
-    pets = [s for s in study.series if s.kind == "PET"]
+    pets = [s for s in study.series if s.kind == "PET" and not is_few(s)]
     cts = [too_coarse(s) for s in study.series if s.kind == "CT"]
     variant = "by_name" if pets else ""
     text = " ".join(by_name(pet) for pet in pets).rstrip(".")
@@ -85,6 +86,9 @@ def _kinds(study: Study) -> Counter[str]:
     for item in study.set_aside:
         found = re.search(r"holds (an? [^,;]+)", item.sentence)
         kinds[found[1] if found else CODES[item.code].title] += 1
+    for series in study.series:
+        if is_few(series):
+            kinds[CODES["GEO-010"].title] += len(series.instances)
     return kinds
 
 

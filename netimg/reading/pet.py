@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netimg.errors import IDX_011, IDX_012, SUVError
-from netimg.reading.draft import plain_series, stacked
+from netimg.reading.draft import plain_series
 from netimg.reading.each_pet import for_pet
+from netimg.reading.few import stacked_or_few
 from netimg.reading.pixel_checks import check_format
 from netimg.reading.pixels import PixelOpener, StoredSlice
 from netimg.reading.problems import doubt, refusal
@@ -48,7 +49,7 @@ def read_pet(draft: Draft, settings: Settings, overrides: Mapping[str, object]) 
     if any(projected & {*h.image_type, *_series_type(h)} for h in draft.headers):
         raise refusal(IDX_012, series=draft.label)
     check_format(draft.headers, series=draft.label, settings=settings)
-    found = stacked(draft, settings)
+    found = stacked_or_few(draft, settings)
     ordered = [draft.headers[i] for i in found.order]
     typed = overrides.get("tracer")
     own = for_pet(overrides, draft.uid, draft.number)

@@ -22,6 +22,7 @@ from netimg.reading.choose_person import of_one_person
 from netimg.reading.ct import read_ct
 from netimg.reading.draft import Draft, drafts, volumes_of
 from netimg.reading.each_pet import check_meant
+from netimg.reading.few import too_few
 from netimg.reading.index import Index, index, is_image, kind_of
 from netimg.reading.listing import FoundStudy, find_studies, listed, pick
 from netimg.reading.memory import check_memory
@@ -156,6 +157,8 @@ class _Reading:
         asked_pets = []
         for token in pet:
             found = self._asked_pet(series, parts, refused, token)
+            if (few := too_few(found)) is not None:
+                raise few
             asked_pets.append(found)
             if all(one.number != found.number for one in series):
                 series.append(found)
