@@ -12,7 +12,7 @@ from netimg.reading.index import kind_of
 from netimg.reading.pixel_checks import format_doubts
 from netimg.reading.pixels import same_picture
 from netimg.reading.places import along_of, normal_of
-from netimg.reading.problems import code_of, doubt, refusal, sentence
+from netimg.reading.problems import code_of, count, doubt, refusal, sentence
 from netimg.reading.split import Cut, split
 from netimg.reading.stack import has_place, stack
 from netimg.study import Instance, Series, SetAside
@@ -201,7 +201,7 @@ def stacked(draft: Draft, settings: Settings, *, regrid: bool = False) -> Stack:
 
 
 def _odd_ones(draft: Draft) -> list[tuple[float, Header, Cut]]:
-    """Slices of another kind that lie in a gap of the others: place (mm), and by what they differ."""
+    """Slices of another kind in a gap of the others: place (mm), and by what they differ."""
     normal = normal_of(draft.headers)
     along = along_of(draft.headers)
     if normal is None or along is None or len(along) < 2:
@@ -253,7 +253,7 @@ def plain_series(draft: Draft, found: Stack, opener: Opener) -> Series:
         body_part=first.body_part,
         regridded=None if found.resampling is None else found.resampling.made,
         manufacturer=first.manufacturer,
-        flags=(*draft.notes, *found.flags, *_doubts(draft)),
+        flags=(*draft.notes, *found.flags, *_doubts(draft), *_short(draft, found)),
     )
 
 
@@ -275,6 +275,25 @@ def _instances(draft: Draft, found: Stack) -> tuple[Instance, ...]:
             )
         )
     return tuple(result)
+
+
+def _short(draft: Draft, found: Stack) -> list[Flag]:
+    """Doubt of a PET that has fewer slices than its header says: ends leave no gap."""
+    said, n = draft.headers[0].slices_said or 0, len(found.order)
+    if draft.kind != "PET" or draft.cuts or said <= n:
+        return []
+    return [
+        doubt(
+            "GEO-004/fewer",
+            touches=draft.touches,
+            series=draft.label,
+            said=said,
+            n=n,
+            lacking=count(said - n, "slice"),
+            measured=float(n),
+            limit=float(said),
+        )
+    ]
 
 
 def _doubts(draft: Draft) -> list[Flag]:

@@ -83,6 +83,8 @@ class Header:
     """How the patient lay, as ``HFS``."""
     trigger_ms: float | None = None
     """Trigger Time (0018,1060): which part of a breath or heartbeat a gated picture shows."""
+    slices_said: int | None = None
+    """Number of Slices (0054,0081): how many each volume of a classic PET has."""
     time_slot: int | None = None
     """Time or gate of a classic PET by its Image Index (0054,1330), from 0."""
 
@@ -241,6 +243,7 @@ def header_of(
         in_stack_position=a.integer(0x00209057),
         patient_position=a.text(0x00185100),
         trigger_ms=a.float(0x00181060),
+        slices_said=a.integer(0x00540081),
         time_slot=_time_slot(a),
     )
 

@@ -4,7 +4,7 @@ import pytest
 
 from netimg.errors import InputError
 from netimg.reading import open_study
-from tests.make.dicom import body, ct_series
+from tests.make.dicom import bend, body, ct_series, pet_series, uptake
 
 SHAPE = (14, 32, 40)
 MIP = ["DERIVED", "SECONDARY", "MIP"]
@@ -74,3 +74,41 @@ def test_a_slice_that_is_not_there_is_missing_though_another_is_of_another_kind(
     assert caught.value.code.id == "GEO-004"
     assert "between instance 5 and 7 (12.0 and 18.0 mm)" in caught.value.what
     assert open_study(tmp_path, ct="1", overrides={"regrid": True}).ct.grid.shape[0] == 13
+
+
+def slices_said(n):
+    return {"NumberOfSlices": n}
+
+
+def short(study):
+    return [f.sentence for f in study.pets[0].flags if f.code == "GEO-004"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "are"), [((12, 13), "2 slices are"), ((0,), "1 slice is")], ids=["top", "bottom"]
+)
+def test_a_pet_whose_last_slices_were_not_sent_is_said_to_be_short(tmp_path, lost, are):
+    paths = pet_series(tmp_path, uptake((14, 16, 20)), common=slices_said(14))
+    for z in lost:
+        paths[z].unlink()
+    if 13 in lost:  # the corner without uptake was there
+        bend(paths[0], RescaleSlope="0.7")
+    study = open_study(tmp_path)
+    n = 14 - len(lost)
+    assert study.pets[0].grid.shape[0] == n
+    (said,) = short(study)
+    assert said == (
+        f'The header of series 1 "PET AC" says 14 slices and {n} are there, without a gap: '
+        f"{are} missing at its ends. What lies there is not measured."
+    )
+
+
+@pytest.mark.parametrize("said", [14, 12, None, 0])
+def test_a_pet_with_as_many_slices_as_its_header_says_is_not_doubted(tmp_path, said):
+    pet_series(tmp_path, uptake((14, 16, 20)), common=slices_said(said))
+    assert short(open_study(tmp_path)) == []
+
+
+def test_a_ct_is_never_said_to_be_short(tmp_path):
+    ct_series(tmp_path, body(SHAPE), common=slices_said(20))
+    assert "GEO-004" not in {flag.code for flag in open_study(tmp_path).ct.flags}
