@@ -263,12 +263,17 @@ def input_csv(result: StudyResult) -> str:
             {
                 "path": path,
                 "fate": fate if fate.startswith(USED) else "set aside" if entry else "series",
-                "series": int(fate.removeprefix("series ")) if fate.startswith("series ") else None,
+                "series": _numbers(fate.removeprefix("series ")) if fate.startswith("series ") else None,
                 "code": entry.code if entry else None,
                 "sentence": entry.sentence if entry else None,
             }
         )
     return csv_text(INPUT_COLUMNS, rows)
+
+
+def _numbers(text: str) -> Cell:
+    """Number of a file's series; several, ``1, 2``, where a file of many frames is split."""
+    return int(text) if text.isdecimal() else text
 
 
 def files_from_csv(path: Path) -> tuple[tuple[str, str], ...]:
