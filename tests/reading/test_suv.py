@@ -129,6 +129,10 @@ def test_a_header_without_a_way_to_suv_is_refused_with_its_code(case):
     assert caught.value.what.endswith(".")
 
 
+STORED = np.full((10, 4, 4), 1000)
+STORED[:, 1:] = 500  # a PET of one value is none
+
+
 def written(case, folder):
     """Write the case as files: its slices one after another, the last one repeated to ten."""
     parts = case["slices"] + [case["slices"][-1]] * (10 - len(case["slices"]))
@@ -136,7 +140,7 @@ def written(case, folder):
     gone |= {"PixelSpacing": ["4", "4"], "SeriesType": None}
     pet_series(
         folder,
-        np.full((10, 4, 4), 1000),
+        STORED,
         radiopharmaceutical=False,
         common=gone
         | case["common"]
@@ -174,7 +178,7 @@ def test_multi_frame_files_with_these_headers_give_the_same_factors_and_suv(case
     common = {k: v for k, v in case["common"].items() if k in pick or k.endswith(("Time", "UTC"))}
     enhanced_pet(
         tmp_path,
-        np.full((10, 4, 4), 1000),
+        STORED,
         common=common,
         isotope=item
         | {"RadionuclideCodeSequence": [(value, scheme, meaning)], "Radiopharmaceutical": None},

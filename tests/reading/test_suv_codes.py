@@ -70,6 +70,9 @@ CASES = {
     "SUV-011": case({"CorrectedImage": ["ATTN"]}, says="START"),
     "SUV-012": case({"SeriesTime": "143000"}, says="255.0 min"),
     "SUV-013": case(injected=[{}, {}], says="2 radio"),
+    "SUV-013/number": case(
+        injection=2, says="--injection 2 was asked for; recorded radiopharmaceuticals: 1"
+    ),
     "SUV-014": case({"PatientSize": None}, suv_norm="bsa", says="bsa"),
     "SUV-015": case({"PatientSex": None}, suv_norm="ibw", says="ibw"),
     "SUV-015/other": case({"PatientSex": "O"}, suv_norm="lbm-james", says="lbm-james"),

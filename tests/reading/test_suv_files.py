@@ -13,6 +13,7 @@ from netimg.reading.studies import survey_study
 from netimg.study import TracerClass
 from netimg.volume import Quantity
 from tests.make import dicom as make
+from tests.make.multiframe import enhanced_pet, uptake
 from tests.make.pet_headers import t_ave
 
 RNG = np.random.default_rng(68)
@@ -195,6 +196,63 @@ def test_slices_of_two_patients_weights_are_refused_with_both(tmp_path):
     (pet,) = survey_study(tmp_path).series
     assert pet.suv.code == "SUV-025"
     assert "weight: 72.5 and 81" in pet.suv.sentence
+
+
+ONCE = {
+    "AttenuationCorrectionMethod": ("NONE", "attenuation correction: NONE and not said"),
+    "Manufacturer": ("Philips", "manufacturer: "),
+    "TimezoneOffsetFromUTC": ("+0200", "time zone: +0200 and not said"),
+    "PatientSize": ("1.6", "height: 1.6 and 1.78"),
+    "PatientSex": ("F", "sex: F and M"),
+}
+
+
+@pytest.mark.parametrize("keyword", ONCE)
+def test_what_one_patient_and_one_scanner_have_once_is_the_same_in_all_slices(keyword, tmp_path):
+    value, says = ONCE[keyword]
+    bent = {z: {keyword: value} for z in range(4)}
+    make.pet_series(tmp_path, STORED, per_slice=bent)
+    (pet,) = survey_study(tmp_path).series
+    assert (pet.suv.possible, pet.suv.code) == (False, "SUV-025")
+    assert says in pet.suv.sentence
+    make.pet_series(tmp_path, STORED, common={keyword: value} if keyword != "Manufacturer" else {})
+    read(tmp_path)
+
+
+def test_slices_of_two_tracers_of_one_nuclide_are_refused(tmp_path):
+    other = {"Radiopharmaceutical": "Ga-68 PSMA-11"}
+    item = make.RADIOPHARMACEUTICAL | other
+    bent = {2: {"RadiopharmaceuticalInformationSequence": [make.injection(item)]}}
+    make.pet_series(tmp_path, STORED, per_slice=bent)
+    (pet,) = survey_study(tmp_path).series
+    assert pet.suv.code == "SUV-025"
+    assert "tracer: " in pet.suv.sentence
+    assert "Ga-68 PSMA-11" in pet.suv.sentence
+
+
+@pytest.mark.parametrize(
+    ("keyword", "says"),
+    [
+        ("DecayCorrected", "correction for decay: NO and YES"),
+        ("AttenuationCorrected", "attenuation correction: NO and YES"),
+    ],
+)
+def test_multi_frame_objects_of_one_volume_are_corrected_alike(keyword, says, tmp_path):
+    for name, second in (("mixed", "NO"), ("alike", "YES")):
+        for k, answer in enumerate(("YES", second)):
+            enhanced_pet(
+                tmp_path / name,
+                1000 + 10 * k + uptake(),
+                instance=k,
+                first_lps_mm=(-20.0, -16.0, 18.0 * k),
+                common={keyword: answer},
+            )
+    (pet,) = survey_study(tmp_path / "mixed").series
+    assert pet.grid.shape[0] == 2 * len(uptake())
+    assert (pet.suv.possible, pet.suv.code) == (False, "SUV-025")
+    assert says in pet.suv.sentence
+    (pet,) = survey_study(tmp_path / "alike").series
+    assert pet.suv.factors == pytest.approx([72500 / (154e6 * 2 ** (-3780 / GA68))] * 12)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,16 @@ _ALIKE: dict[str, Callable[[PetSlice], tuple[str | None, ...]]] = {
     "SUV type": lambda part: (part.suv_type,),
     "decay correction": lambda part: (part.decay_correction,),
     "corrections": lambda part: tuple(sorted(part.corrected_image or ())),
+    "attenuation correction": lambda part: (
+        part.attenuation_corrected,
+        "NONE" if _upper(part.attenuation_method) == "NONE" else None,
+    ),
+    "correction for decay": lambda part: (part.decay_corrected,),
+    "manufacturer": lambda part: (part.manufacturer,),
+    "time zone": lambda part: (part.timezone,),
     "weight": lambda part: (part.weight,),
+    "height": lambda part: (part.size,),
+    "sex": lambda part: (part.sex,),
     "activity": lambda part: tuple(item.dose for item in part.injections or ()),
     "nuclide": lambda part: tuple(item.nuclide_code for item in part.injections or ()),
     "half-life": lambda part: tuple(item.half_life for item in part.injections or ()),
@@ -53,13 +62,19 @@ def check_equal(slices: Sequence[PetSlice]) -> None:
     for attribute, value in _ALIKE.items():
         found = {tuple(_plain(text) for text in value(part)) for part in slices}
         if len(found) > 1:
-            shown = sorted(" + ".join(texts) or "none" for texts in found)
+            shown = sorted(" + ".join(filter(None, texts)) or "not said" for texts in found)
             raise refusal(SUV_025, attribute=attribute, values=" and ".join(shown[:_SHOWN]))
+
+
+def _upper(text: str | None) -> str:
+    return (text or "").strip().upper()
 
 
 def _plain(text: str | None) -> str:
     """A value without what is only its spelling: ``72.5`` for ``72.50``."""
     bare = (text or "").strip(" \0")
+    if bare.startswith("+"):  # an offset from universal time
+        return bare
     try:
         return f"{float(bare):.10g}"
     except ValueError:

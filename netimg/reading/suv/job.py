@@ -98,15 +98,25 @@ def injection_of(job: Job) -> Injection:
     Raises
     ------
     SUVError
-        SUV-043 none, SUV-013 several and none chosen.
+        SUV-043 none, SUV-013 several and none chosen, or a number that is not recorded.
     """
     given = job.first.injections or ()
-    which = int(float(str(job.typed.get("injection", 0))))
     if not given:
         raise refusal(SUV_043)
-    if len(given) > 1 and not 1 <= which <= len(given):
-        raise refusal(SUV_013, n=len(given))
-    return given[min(len(given), max(1, which)) - 1]
+    return given[_number(job, len(given)) - 1]
+
+
+def _number(job: Job, recorded: int) -> int:
+    """Number of the item that counts, from 1."""
+    typed = job.typed.get("injection")
+    if typed is None:
+        if recorded > 1:
+            raise refusal(SUV_013, n=recorded)
+        return 1
+    which = int(float(str(typed)))
+    if not 1 <= which <= recorded:
+        raise refusal(SUV_013, "number", which=which, n=recorded)
+    return which
 
 
 def body_of(job: Job) -> norms.Body:
