@@ -30,12 +30,18 @@ _CHOICE_CODES = ("SEL-001", "SEL-002", "SEL-012", "SEL-016", "SEL-019")
 _RANKED_BY = (
     "its coverage of the liver",
     "its contrast phase",
+    "its slices as they were taken, not evened out (--regrid)",
     "its thinner slices",
     "its softer kernel",
     "its higher dose",
     "its finer pixels",
+    "its original slices, not converted ones",
     "its lower series number",
+    "its UID, as nothing else tells them apart",
+    "its place in the list, as nothing else tells them apart",
 )
+_TIES = 3
+"""How many of the last places of the ranking are ties."""
 _COVERAGE = (Coverage.COMPLETE, Coverage.NEARLY, Coverage.UNKNOWN, Coverage.CUT)
 
 
@@ -110,10 +116,13 @@ def by_name_only(ct: Series) -> list[str]:
     return [code for code, severity in found if _BY_NAME_ONLY.get(code) is severity]
 
 
-def choose_ct(series: Sequence[Series], *, asked: Series | None) -> Series | None:
+def choose_ct(
+    series: Sequence[Series], *, asked: Series | None, phase: str | None = None
+) -> Series | None:
     """The CT to measure, with the reason; None where no CT may be chosen.
 
-    Phases, coverage and dose are those the series carry.
+    Phases, coverage and dose are those the series carry. Where some are read to be of the phase
+    that a person typed, one of them is taken.
     """
     if asked is not None:
         asked = _as_asked(undecided(asked))
@@ -127,15 +136,18 @@ def choose_ct(series: Sequence[Series], *, asked: Series | None) -> Series | Non
     fit = [undecided(s) for s in candidates(series)]
     if not fit:
         return None
+    reason, ties = "the only usable CT", []
+    meant = [s for s in fit if s.phase.value == phase]
+    if meant and len(meant) < len(fit):
+        fit, reason = meant, f"the only CT of the {phase} phase (--phase)"
     ranked = sorted(fit, key=ct_rank)
     best = ranked[0]
-    reason, ties = "the only usable CT", []
     if len(ranked) > 1:
         first, second = (ct_rank(s) for s in ranked[:2])
         differs = next(i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
-        by = _RANKED_BY[min(differs, len(_RANKED_BY) - 1)]
+        by = _RANKED_BY[differs]
         reason = f"before {name_of(ranked[1])} for {by}"
-        if differs >= len(_RANKED_BY) - 1:
+        if differs >= len(_RANKED_BY) - _TIES:
             ties.append(
                 doubt("SEL-001", touches=("ct",), taken=name_of(best), rule=by, option="--ct")
             )
@@ -182,16 +194,18 @@ def undecided(series: Series) -> Series:
 
 
 def ct_rank(series: Series) -> tuple[object, ...]:
-    """Key to sort CTs by, the best first; places as in ``_RANKED_BY``, the last two are ties."""
+    """Key to sort CTs by, the best first; places as in ``_RANKED_BY``."""
     rows = table("choice")["ct"]
     spacing = series.grid.spacing_mm[0]
     return (
         _COVERAGE.index(series.coverage),
         rows["phase_rank"].index(series.phase.value),
+        any(f.code == "GEO-018" for f in series.flags),
         sum(spacing > limit + 1e-3 for limit in rows["spacing_classes_mm"]),
         kernel_class(series.kernel),
         series.low_dose,
         round(series.grid.spacing_mm[1], 3),
+        any(i.sop_class_uid in rows["converted"] for i in series.instances),
         series.series_number if series.series_number is not None else 1 << 40,
         series.uid,
         series.number,
@@ -204,7 +218,18 @@ def _doubts(best: Series, series: Sequence[Series], *, by_name: bool) -> list[Fl
     others = [s for s in fit if s.number != best.number]
     if not by_name and best.phase in (Phase.ARTERIAL, Phase.DELAYED, Phase.UNENHANCED):
         portal = next((s for s in others if s.phase is Phase.PORTAL), None)
-        if portal is None:
+        maybe = [s.number for s in others if any(e.phase == "portal" for e in s.phase_evidence)]
+        if portal is None and maybe:
+            flags.append(
+                doubt(
+                    "SEL-002/uncertain",
+                    touches=("ct",),
+                    phase=best.phase.value,
+                    others=_numbered(maybe),
+                    option=f"--ct {maybe[0]}",
+                )
+            )
+        elif portal is None:
             flags.append(doubt("SEL-002", touches=("ct",), phase=best.phase.value))
         else:
             flags.append(
@@ -225,3 +250,9 @@ def _doubts(best: Series, series: Sequence[Series], *, by_name: bool) -> list[Fl
         else:
             flags.append(doubt("SEL-019/other", touches=("ct",), other=name_of(better)))
     return flags
+
+
+def _numbered(numbers: Sequence[int]) -> str:
+    """``series 3 says``, ``series 3, 4 and 6 say``."""
+    *first, last = map(str, numbers)
+    return f"series {', '.join(first)} and {last} say" if first else f"series {last} says"

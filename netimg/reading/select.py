@@ -66,7 +66,7 @@ def select(
         asked = next(s for s in judged if s.number == asked_ct.number)
     else:
         judged = glanced(judged)
-    ct = choose_ct(judged, asked=asked)
+    ct = choose_ct(judged, asked=asked, phase=phase)
     if ct is not None and phase is not None:
         ct = with_phase(ct, phase)
     pets = choose_pets(judged, drafts, asked=asked_pets, ct=ct)

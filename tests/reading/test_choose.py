@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from netimg.reading.choose import choose_ct, ct_rank
 from netimg.reading.headers import PatientHeader
 from netimg.reading.pair import pair, same_person
 from netimg.reading.select import select_again
-from netimg.study import Coverage, OrganMedians, Phase, Role
+from netimg.study import Coverage, Instance, OrganMedians, Phase, PhaseEvidence, Role
 from tests.make import arrays, trunk
 from tests.make.dicom import body, ct_series, later, pet_series, uid
 
@@ -97,9 +98,9 @@ def test_coverage_has_its_order(better, worse):
 
 
 def test_slices_of_1_and_of_3_mm_are_equally_good():
-    assert ct_rank(candidate(1, spacing_mm=1.0))[2] == ct_rank(candidate(1, spacing_mm=3.0))[2]
-    assert ct_rank(candidate(1, spacing_mm=3.0))[2] < ct_rank(candidate(1, spacing_mm=3.1))[2]
-    assert ct_rank(candidate(1, spacing_mm=5.0))[2] < ct_rank(candidate(1, spacing_mm=5.1))[2]
+    assert ct_rank(candidate(1, spacing_mm=1.0))[3] == ct_rank(candidate(1, spacing_mm=3.0))[3]
+    assert ct_rank(candidate(1, spacing_mm=3.0))[3] < ct_rank(candidate(1, spacing_mm=3.1))[3]
+    assert ct_rank(candidate(1, spacing_mm=5.0))[3] < ct_rank(candidate(1, spacing_mm=5.1))[3]
 
 
 def test_two_equally_suitable_cts_are_said():
@@ -495,3 +496,106 @@ def test_one_person_has_one_number_name_and_date_of_birth(changes, same):
 def test_empty_numbers_are_equal_to_nothing():
     nobody = replace(ANNA, id="")
     assert not same_person(nobody, nobody)
+
+
+# ---- two scans, typed phases, evened out and converted CTs
+
+
+def two_pets(folder, *minutes):
+    """PETs of one tracer, this long after the first one (60 min after injection)."""
+    for number, after in enumerate(minutes, start=1):
+        time = later("101500", after * 60)
+        common = {"AcquisitionTime": time, "SeriesTime": time, "SeriesNumber": str(number)}
+        pet_series(folder / f"pet{number}", name=f"pet{number}", common=common)
+
+
+def test_of_two_scans_with_one_tracer_the_one_at_the_usual_time_is_taken(tmp_path):
+    two_pets(tmp_path, 0, 180)
+    (pet,) = open_study(tmp_path).pets
+    first, other = pet.suv.uptake_s / 60.0, pet.suv.uptake_s / 60.0 + 180.0
+    assert pet.series_number == 1
+    assert pet.why[0] == (
+        'chosen: before series 2 "PET AC" for its usual uptake time '
+        f"({first:.0f} min after injection, the other {other:.0f} min after injection)"
+    )
+    assert "SEL-001" not in said(pet)
+
+
+def test_of_two_scans_at_usual_times_the_earlier_is_taken_and_both_are_said(tmp_path):
+    two_pets(tmp_path / "two", 30, 0)
+    (pet,) = open_study(tmp_path / "two").pets
+    assert pet.series_number == 2
+    assert said(pet)["SEL-001"] == (
+        'Two PETs of one tracer were taken at different times: series 2 "PET AC" at 10:15 and '
+        'series 1 "PET AC" at 10:45; series 2 "PET AC" was taken for its earlier time. '
+        "Use --pet to take the other."
+    )
+    two_pets(tmp_path / "one", 0, 2)
+    (pet,) = open_study(tmp_path / "one").pets
+    assert "for its later reconstruction" in pet.why[0]
+    assert "SEL-001" not in said(pet)
+
+
+def test_a_typed_phase_takes_the_ct_of_that_phase(tmp_path):
+    phases(tmp_path, "arterial phase", "portal venous")
+    assert open_study(tmp_path).ct.phase is Phase.PORTAL
+    study = open_study(tmp_path, overrides={"phase": "arterial"})
+    assert study.ct.description == "arterial phase"
+    assert study.ct.why[0] == "chosen: the only CT of the arterial phase (--phase)"
+    assert "--phase arterial" in said(study.ct)["SEL-012"]
+    delayed = open_study(tmp_path, overrides={"phase": "delayed"})
+    assert (delayed.ct.description, delayed.ct.phase) == ("portal venous", Phase.DELAYED)
+
+
+def test_an_untouched_ct_comes_before_one_that_was_evened_out(tmp_path):
+    ct_series(tmp_path / "whole", name="whole", spacing_mm=(4.0, 2.0, 2.0))
+    paths = ct_series(tmp_path / "gap", name="gap", common={"SeriesNumber": "1"})
+    paths[5].unlink()
+    study = open_study(tmp_path, overrides={"regrid": True})
+    assert study.ct.grid.spacing_mm[0] == pytest.approx(4.0)
+    assert "for its slices as they were taken, not evened out (--regrid)" in study.ct.why[0]
+    other = next(s for s in study.series if s is not study.ct)
+    assert said(other)["GEO-018"].startswith(f"Series {other.number} ")
+    assert "GEO-018" not in said(study.ct)
+
+
+def test_what_a_conversion_adds_to_a_description_is_no_word_for_contrast(tmp_path):
+    plain = {"SeriesDescription": "CT Abdomen (enhanced conversion)", "ContrastBolusAgent": None}
+    ct_series(tmp_path / "plain", common=plain)
+    assert open_study(tmp_path / "plain").ct.phase is Phase.UNKNOWN
+    said_so = plain | {"SeriesDescription": "CT Abdomen enhanced (enhanced conversion)"}
+    ct_series(tmp_path / "enhanced", common=said_so)
+    (word,) = open_study(tmp_path / "enhanced").ct.phase_evidence
+    assert (word.phase, word.says) == ("contrast", '"enhanced"')
+
+
+def test_an_original_ct_comes_before_its_conversion():
+    legacy = "1.2.840.10008.5.1.4.1.1.2.2"
+    picture = Instance(path=Path("a"), sop_instance_uid="1", sop_class_uid=legacy)
+    chosen = choose_ct([candidate(1, instances=(picture,)), candidate(2)], asked=None)
+    assert chosen.number == 2
+    assert chosen.why[0].endswith("for its original slices, not converted ones")
+
+
+def test_where_series_numbers_are_equal_the_reason_is_another():
+    same = [replace(candidate(n), series_number=7, uid="1.2") for n in (1, 2)]
+    chosen = choose_ct(same, asked=None)
+    rule = "its place in the list, as nothing else tells them apart"
+    assert said(chosen)["SEL-001"].startswith(
+        f"Two series are equally suitable; series 1 was taken for {rule}."
+    )
+    apart = [replace(one, uid=f"1.{9 - one.number}") for one in same]
+    assert "for its UID, as nothing" in said(choose_ct(apart, asked=None))["SEL-001"]
+
+
+def test_series_that_say_portal_without_certainty_are_named():
+    word = PhaseEvidence(says='"pv"', phase="portal", weight=1, source="words")
+    taken = candidate(1, phase=Phase.ARTERIAL)
+    maybe = [candidate(n, phase=Phase.CONTRAST, phase_evidence=(word,)) for n in (3, 4)]
+    told = said(choose_ct([taken, *maybe], asked=None))["SEL-002"]
+    assert told == (
+        "There is no portal venous phase that is certain, and the arterial phase was taken; "
+        "series 3 and 4 say portal venous, but not for certain (--ct 3 takes it)."
+    )
+    none = said(choose_ct([taken], asked=None))["SEL-002"]
+    assert none == "There is no portal venous phase; the arterial phase was taken."
