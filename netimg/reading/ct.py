@@ -83,6 +83,8 @@ def _exclude(draft: Draft) -> None:
         unit = (header.rescale_type or "HU").strip().upper()
         if unit == "US":
             raise refusal(PIX_006, "unsaid", series=draft.label)
+        if "HOUNSFIELD" in unit:
+            raise refusal(PIX_006, "word", series=draft.label, unit=header.rescale_type)
         if unit != "HU":
             raise refusal(PIX_006, series=draft.label, unit=header.rescale_type)
         kind = _named(header, rows["ct"]["maps"])

@@ -96,7 +96,7 @@ def format_doubts(
     first, flags = headers[0].pixels, []
     lossy = [h.lossy for h in headers if h.lossy is not None]
     if lossy:
-        ratio = lossy[0] or "ratio not said"
+        ratio = f"ratio {lossy[0]}" if lossy[0] else "ratio not said"
         flags.append(doubt("PIX-010", touches=touches, series=series, ratio=ratio))
     if first.photometric == "MONOCHROME1":
         flags.append(doubt("PIX-007", touches=touches, series=series))

@@ -22,6 +22,7 @@ from netimg.reading.plausible import (
     Look,
     declared_filling,
     has_rubbish,
+    tissue_declared,
     usual_filling,
 )
 from netimg.reading.problems import refusal
@@ -130,6 +131,9 @@ class PixelOpener:
         filling = declared_filling(stored, scaled, part.pixels, raw=raw, ct=look.ct)
         bright: NDArray[np.bool_] | None = None
         if look.ct:
+            tissue = tissue_declared(stored, scaled, part.pixels)
+            if (n := int(np.count_nonzero(tissue))) > 0:
+                look.kept, look.kept_hu = look.kept + n, float(scaled[tissue][0])
             usual = usual_filling(stored, scaled)
             filling = _either(filling, usual)
         elif filling is not None and bool((filling & (scaled > 0)).any()):

@@ -47,11 +47,30 @@ def declared_filling(
     low, high = sorted((pixels.padding, limit))
     filling: NDArray[np.bool_] = (stored >= low) & (stored <= high)
     if ct:
-        limits = table("pixels")["filling"]
-        filling &= (scaled <= limits["air_most_hu"]) | (scaled > limits["bone_most_hu"])
+        filling &= ~_is_tissue(scaled)
     if raw is not stored:
         filling |= (raw >= low) & (raw <= high) & (raw != stored)
     return filling
+
+
+def tissue_declared(
+    stored: NDArray[Any], scaled: NDArray[Any], pixels: PixelFormat
+) -> NDArray[np.bool_]:
+    """Samples of a CT that the header calls filling and that are not believed to be any."""
+    if pixels.padding is None:
+        return np.zeros(stored.shape, dtype=bool)
+    limit = pixels.padding if pixels.padding_limit is None else pixels.padding_limit
+    low, high = sorted((pixels.padding, limit))
+    kept: NDArray[np.bool_] = (stored >= low) & (stored <= high) & _is_tissue(scaled)
+    return kept
+
+
+def _is_tissue(scaled: NDArray[Any]) -> NDArray[np.bool_]:
+    limits = table("pixels")["filling"]
+    tissue: NDArray[np.bool_] = (scaled > limits["air_most_hu"]) & (
+        scaled <= limits["bone_most_hu"]
+    )
+    return tissue
 
 
 def has_rubbish(raw: NDArray[Any], stored: NDArray[Any], bits: int) -> bool:
@@ -115,7 +134,9 @@ class Look:
     beyond: int = 0
     """Voxels of a CT above every number that 16 bits with a sign can hold."""
     kept: int = 0
-    """Voxels of a PET that are declared as filling and are not believed to be any."""
+    """Voxels that are declared as filling and are not believed to be any."""
+    kept_hu: float = 0.0
+    """Value of such a voxel of a CT."""
     _sample: list[NDArray[np.float32]] = field(default_factory=list)
     _seen: int = 0
     _last: NDArray[np.float32] | None = None
@@ -180,6 +201,11 @@ class Look:
         if self.filled:
             percent = 100.0 * self.filled / self.voxels
             flags.append(doubt("PIX-011", touches=touches, series=series, percent=percent))
+        if self.ct and self.kept:
+            percent, hu = 100.0 * self.kept / self.voxels, self.kept_hu
+            flags.append(
+                doubt("PIX-011/kept", touches=touches, series=series, percent=percent, hu=hu)
+            )
         if self.ct:
             flags += self._air(low=low, high=high, series=series)
             flags += self._beyond(high=high, series=series)

@@ -549,3 +549,40 @@ def test_one_slice_of_a_slope_far_above_the_others_is_said_with_both(tmp_path):
     series = pet(tmp_path / "usual", uptake(), **bends)
     assert "PIX-013" not in said(series)
     assert "PIX-020" not in said(series.load())
+
+
+def test_a_declared_filling_that_is_tissue_is_kept_and_said(tmp_path):
+    hu = np.where(values() > -500, 40.0, -1000.0)
+    hu[:, 14:18, 18:22] = 60
+    volume = loaded(tmp_path / "tissue", hu, common={"PixelPaddingValue": 1064})
+    assert np.array_equal(volume.values, hu)
+    percent = 100 * np.count_nonzero(hu == 40) / hu.size
+    assert said(volume) == {
+        "PIX-011": f'{percent:.1f} % of series 1 "portal venous" has the value that its header '
+        "declares as filling; at 40 HU that is tissue or bone, so it is kept as such."
+    }
+    assert loaded(tmp_path / "none", hu, common={"PixelPaddingValue": 1065}).flags == ()
+
+
+def test_a_unit_that_is_not_the_code_of_hounsfield_is_quoted(tmp_path):
+    ct_series(tmp_path / "hu", values())
+    assert survey_study(tmp_path / "hu").set_aside == ()
+    ct_series(tmp_path / "word", values(), common={"RescaleType": "Hounsfield"})
+    ((code, sentence),) = {(i.code, i.sentence) for i in survey_study(tmp_path / "word").set_aside}
+    assert code == "PIX-006"
+    assert sentence == (
+        'Series 1 "portal venous" calls its unit "Hounsfield" and not HU, so its values may be no '
+        "Hounsfield units."
+    )
+
+
+def test_the_ratio_of_a_lossy_compression_is_called_one(tmp_path):
+    common = {"LossyImageCompression": "01", "LossyImageCompressionRatio": "7.9"}
+    ct_series(tmp_path / "said", values(), common=common)
+    told = {flag.code: flag.sentence for flag in open_study(tmp_path / "said").ct.flags}
+    assert "was compressed with loss (ratio 7.9); small" in told["PIX-010"]
+    ct_series(tmp_path / "not", values(), common={"LossyImageCompression": "01"})
+    told = {flag.code: flag.sentence for flag in open_study(tmp_path / "not").ct.flags}
+    assert "was compressed with loss (ratio not said); small" in told["PIX-010"]
+    ct_series(tmp_path / "none", values())
+    assert "PIX-010" not in {flag.code for flag in open_study(tmp_path / "none").ct.flags}

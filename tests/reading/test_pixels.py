@@ -216,7 +216,7 @@ def test_a_study_pickles_without_its_pixels(tmp_path):
         (
             {"LossyImageCompression": "01", "LossyImageCompressionRatio": "8"},
             "PIX-010",
-            "with loss (8)",
+            "with loss (ratio 8)",
         ),
         ({"Modality": "OT"}, "IDX-023", "labelled OT but is really a CT"),
         ({"ConvolutionKernel": "B70f"}, "SEL-006", "sharp kernel (B70f)"),
