@@ -14,6 +14,12 @@ NUMBERS = (
     b"0", b"-1", b"65536", b"2147483648", b"1\\2", b"\\" * 4000, b"0x10", b"1 2", b"+",
 )  # fmt: skip
 """Decimal and integer strings as no scanner should write them."""
+INNER_TAGS = (
+    b"\x28\x00\x30\x00", b"\x20\x00\x32\x00", b"\x20\x00\x37\x00", b"\x18\x00\x50\x00",
+    b"\x06\x30\x50\x00",
+)  # fmt: skip
+"""Pixel spacing, position, orientation, thickness, contour: what sequences hold of places."""
+INNER = (b"0", b"-1", b"9e9", b"-9e9", b"1e99", b"1e300", b"-1e300", b"1e-300", b"nan", b"inf")
 SHORTS = (0, 1, 0x7FFF, 0x8000, 0xFFFF, 3, 4097, 16384)
 LENGTHS = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF)
 LONG_VRS = (b"OB", b"OD", b"OF", b"OL", b"OW", b"SQ", b"UC", b"UN", b"UR", b"UT")
@@ -243,6 +249,25 @@ def _number(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
     return _with_value(data, rng.choice(found), rng.choice(NUMBERS))
 
 
+def _inner_number(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
+    """One number of a place, a spacing or a contour in a sequence, in the bytes that it has."""
+    found = []
+    for tag in INNER_TAGS:
+        at = data.find(tag + b"DS")
+        while at >= 0:
+            found.append(at)
+            at = data.find(tag + b"DS", at + 8)
+    if not found:
+        return _number(data, rng, others)
+    at = rng.choice(found)
+    end = at + 8 + struct.unpack_from("<H", data, at + 6)[0]
+    parts = data[at + 8 : end].split(b"\\")
+    which = rng.randrange(len(parts))
+    size = len(parts[which])
+    parts[which] = rng.choice([v for v in INNER if len(v) <= size] or [b"9" * size]).ljust(size)
+    return data[: at + 8] + b"\\".join(parts) + data[end:]
+
+
 def _short(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
     found = [e for e in elements(data) if e.vr in (b"US", b"SS")]
     if not found:
@@ -320,6 +345,7 @@ Bender = Callable[[bytes, random.Random, Sequence[bytes]], bytes]
 ANY: tuple[Bender, ...] = (_flip_bits, _flip_header, _truncate, _append, _blank, _insert, _splice)
 BINARY: tuple[Bender, ...] = (
     *ANY, _truncate_at_an_element, _swap_halves, _length, _length, _vr, _tag, _twice, _delete,
-    _move, _nest, _number, _number, _short, _short, _text, _syntax, _codestream, _codestream,
+    _move, _nest, _number, _number, _inner_number, _inner_number,
+    _short, _short, _text, _syntax, _codestream, _codestream,
 )  # fmt: skip
 TEXT: tuple[Bender, ...] = (_flip_bits, _truncate, _insert, _splice, _word, _word, _line, _deep)

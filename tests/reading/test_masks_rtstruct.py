@@ -145,6 +145,22 @@ def test_coordinates_that_are_no_points_are_refused(tmp_path, text):
     assert refused(lambda: read_mask(path, GRID)).code.id == "MSK-007"
 
 
+@pytest.mark.parametrize(
+    ("at", "said"), [("1e300", "1e+300"), ("-1e300", "1e+300"), ("10000.5", "1e+04")]
+)
+def test_a_point_beyond_every_body_is_refused_with_its_distance(tmp_path, at, said):
+    path = rtstruct(tmp_path / "rs.dcm", {"Liver": [square(4, (5, 5), (9, 9))]})
+    assert int(read_mask(path, GRID).voxels.sum()) == 16
+    dataset = pydicom.dcmread(path)
+    contour = dataset.ROIContourSequence[0].ContourSequence[0]
+    contour.ContourData = [at, *contour.ContourData[1:]]
+    dataset.save_as(path)
+    error = refused(lambda: read_mask(path, GRID))
+    assert error.code.id == "MSK-007"
+    assert f"a point {said} mm from the origin; no body reaches beyond 10000 mm" in error.what
+    assert error.todo == "Mend the contours in the program that drew them."
+
+
 @pytest.mark.parametrize("kind", ["POINT", "OPEN_PLANAR", "OPEN_NONPLANAR"])
 def test_points_and_open_contours_are_left_out_and_said(tmp_path, kind):
     good = square(4, (5, 5), (9, 9))
@@ -227,7 +243,7 @@ def test_what_reaches_over_the_series_is_said_and_all_of_it_is_refused(tmp_path)
     assert int(given_.mask.voxels.sum()) == 32
     (flag,) = given_.flags
     assert (flag.code, flag.value) == ("MSK-001", pytest.approx(32 * GRID.voxel_ml))
-    for contours in ([below], [np.add(beside, (16.0, 0, 0))], [np.add(inside, (1e6, 0, 0))]):
+    for contours in ([below], [np.add(beside, (16.0, 0, 0))], [np.add(inside, (9e3, 0, 0))]):
         path = rtstruct(tmp_path / "rs.dcm", {"mass": contours})
         error = refused(lambda path=path: read_mask(path, GRID, want="lesion"))
         assert (error.code.id, "are outside" in error.what) == ("MSK-001", True)

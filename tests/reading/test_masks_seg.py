@@ -490,6 +490,45 @@ def test_numbers_that_do_not_fit_are_refused(tmp_path, changes, code_id, words):
     assert words in error.what
 
 
+@pytest.mark.parametrize(
+    ("keyword", "values", "words"),
+    [
+        ("PixelSpacing", ["1e-300", "2"], "pixels of 1e-300 mm; 0.001 to 1000 mm are possible"),
+        ("PixelSpacing", ["2", "1e300"], "pixels of 1e+300 mm; 0.001 to 1000 mm are possible"),
+        ("ImagePositionPatient", ["0", "0", "1e300"], "lies 1e+300 mm from the origin"),
+        ("ImagePositionPatient", ["-100000", "0", "0"], "lies 1e+05 mm from the origin"),
+        ("ImageOrientationPatient", [*"100020"], "directions of length 1 and 2; 1 is right"),
+        ("ImageOrientationPatient", ["1e300", *"00010"], "of length 1e+300 and 1; 1 is right"),
+        ("ImageOrientationPatient", [*"100000"], "directions of length 1 and 0; 1 is right"),
+        ("ImageOrientationPatient", ["1", "0", "0", "0.6", "0.8", "0"], "stand at 53.1 degrees"),
+    ],
+)
+def test_places_that_no_scanner_can_have_are_refused(tmp_path, keyword, values, words):
+    path = make.seg(tmp_path, {"liver": (block(), LIVER)})
+    assert read_mask(path, GRID).voxels.sum() == block().sum()
+    assert read_mask_file(path).labels.any()
+    dataset = pydicom.dcmread(path)
+    groups = (
+        *dataset.SharedFunctionalGroupsSequence,
+        dataset.PerFrameFunctionalGroupsSequence[0],
+    )
+    places = [
+        group[name][0]
+        for group in groups
+        for name in ("PixelMeasuresSequence", "PlaneOrientationSequence", "PlanePositionSequence")
+        if name in group and keyword in group[name][0]
+    ]
+    for place in places:
+        setattr(place, keyword, values)
+    assert places
+    dataset.save_as(path)
+    for call in (lambda: read_mask(path, GRID), lambda: read_mask_file(path)):
+        error = refused(call)
+        assert error.code.id == "MSK-009"
+        assert words in error.what
+        assert "frame 1" in error.where
+
+
 def test_more_segments_than_the_limit_are_refused(tmp_path):
     path = make.seg(tmp_path, {"liver": (block(), LIVER)})
     dataset = pydicom.dcmread(path)

@@ -15,6 +15,7 @@ import numpy as np
 from netimg.errors import MSK_007, MSK_008, MSK_015
 from netimg.reading.masks.part import Part, Structure, joined, within
 from netimg.reading.problems import doubt, refusal
+from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,8 @@ def read_rtstruct(a: Attributes, grid: Grid, settings: Settings) -> list[Structu
     Raises
     ------
     MaskError
-        MSK-007 for coordinates that are no points, MSK-015 beyond the limits.
+        MSK-007 for coordinates that are no points or lie far beyond any body, MSK-015 beyond the
+        limits.
     """
     named = {item.integer(0x30060022): item for item in a.items(0x30060020) or ()}
     seen = {item.integer(0x30060084): item for item in a.items(0x30060080) or ()}
@@ -244,4 +246,8 @@ def _points(item: Attributes) -> Points:
         raise refusal(MSK_007, where=item.name, n=1) from error
     if flat.size % 3 or not np.isfinite(flat).all():
         raise refusal(MSK_007, where=item.name, n=1)
+    far_mm = float(np.abs(flat).max(initial=0.0))
+    most_mm = table("masks")["reach"]["coordinate_mm"]
+    if far_mm > most_mm:
+        raise refusal(MSK_007, "far", where=item.name, far_mm=far_mm, most_mm=most_mm)
     return flat.reshape(-1, 3)

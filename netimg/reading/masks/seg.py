@@ -6,6 +6,7 @@ not there are empty; segments may overlap.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +20,7 @@ from netimg.reading.masks.part import Numbered, Part, Structure, cropped
 from netimg.reading.masks.place import CORNER_TOL, beside_centres, off_grid, overlap
 from netimg.reading.masks.seg_pixels import planes_of
 from netimg.reading.problems import doubt, refusal
+from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -208,7 +210,8 @@ def read_frames(a: Attributes, kind: str | None = None) -> Frames:
     Raises
     ------
     MaskError
-        MSK-009 for a frame that does not say where it lies or what it shows.
+        MSK-009 for a frame that does not say where it lies or what it shows, or whose place, pixels
+        or directions cannot be those of a body.
     """
     kind = kind or _kind(a)
     shared = (a.items(0x52009229) or (None,))[0]
@@ -225,6 +228,7 @@ def read_frames(a: Attributes, kind: str | None = None) -> Frames:
         whole = (len(spacing), len(turn), len(corner)) == (2, 6, 3) and np.isfinite(numbers).all()
         if not whole or min(spacing) <= 0 or (segment is None and kind != "LABELMAP"):
             raise refusal(MSK_009, "frame", where=f"{a.name}, frame {index}")
+        _check_place(spacing, turn, corner, f"{a.name}, frame {index}")
         every.append((segment or 0, spacing, turn, corner))
     if not every:
         raise refusal(MSK_009, "frame", where=a.name)
@@ -237,6 +241,27 @@ def read_frames(a: Attributes, kind: str | None = None) -> Frames:
         turn_[:, :3] * step[:, 1:],
         (a.integer(0x00280010) or 0, a.integer(0x00280011) or 0),
     )
+
+
+def _check_place(
+    spacing: tuple[float, ...], turn: tuple[float, ...], corner: tuple[float, ...], where: str
+) -> None:
+    """Refuse a place, a pixel or directions that no scanner can have."""
+    reach = table("masks")["reach"]
+    least, most = reach["spacing_mm"]
+    odd = next((mm for mm in spacing if not least <= mm <= most), None)
+    if odd is not None:
+        raise refusal(MSK_009, "spacing", where=where, mm=odd, least=least, most=most)
+    far_mm, most_mm = max(map(abs, corner)), reach["coordinate_mm"]
+    if far_mm > most_mm:
+        raise refusal(MSK_009, "far", where=where, far_mm=far_mm, most_mm=most_mm)
+    right, down = math.hypot(*turn[:3]), math.hypot(*turn[3:])
+    if max(abs(right - 1), abs(down - 1)) > reach["direction"]:
+        raise refusal(MSK_009, "turn", where=where, right=right, down=down)
+    across = sum(a * b for a, b in zip(turn[:3], turn[3:], strict=True))
+    if abs(across) > reach["direction"]:
+        angle = math.degrees(math.acos(max(-1.0, min(1.0, across))))
+        raise refusal(MSK_009, "skewed", where=where, angle=angle)
 
 
 def _group(tag: int, own: Attributes, shared: Attributes | None) -> Attributes | None:
