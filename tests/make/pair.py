@@ -6,6 +6,7 @@ the points, so no image is resampled and the truth is exact.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -39,6 +40,7 @@ _PARTS = (
 )
 
 
+@functools.cache
 def ct(on=CT_GRID, noise_hu=8.0):
     """Return the CT in HU."""
     values = _painted(points_of(on), 2)
@@ -47,11 +49,13 @@ def ct(on=CT_GRID, noise_hu=8.0):
     return Volume(values=values.astype(np.float32), grid=on, quantity=Quantity.HU)
 
 
+@functools.cache
 def liver(on=CT_GRID):
     """Return the liver on the CT."""
     return Mask(voxels=_inside(points_of(on), *LIVER), grid=on)
 
 
+@functools.cache
 def pet(on=PET_GRID, *, turn_deg=(0.0, 0.0, 0.0), shift_mm=(0.0, 0.0, 0.0), fwhm_mm=6.0):
     """Return a PET whose patient lies turned about the liver's centre and shifted (L, P, S).
 

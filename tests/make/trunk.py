@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from netimg.geometry import Grid
@@ -19,8 +21,9 @@ HU = {
 }
 
 
+@functools.cache
 def ct(phase="portal", on=GRID, *, noise_hu=10.0):
-    """Return a CT; its lungs begin at 180 mm, its dome lies at 240 mm."""
+    """Return a CT, made once; its lungs begin at 180 mm, its dome lies at 240 mm."""
     points = points_of(on)
     bright = HU[phase]
     values = np.where(_inside(points, (0, 0, 150), (165, 110, 900)), 40.0, -1000.0)
