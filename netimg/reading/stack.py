@@ -146,13 +146,15 @@ def _complete(headers: Sequence[Header], series: str) -> None:
         if len(header.position or ()) != 3 or len(header.orientation or ()) != 6:
             raise refusal(GEO_001, slice=which, series=series)
         if not all(map(math.isfinite, (*(header.position or ()), *(header.orientation or ())))):
-            raise refusal(GEO_019, slice=which, series=series)
+            raise refusal(GEO_019, picture=_picture(header, index), series=series)
         if not has_place(header):
             worst = max(header.position or (), key=abs)
-            raise refusal(GEO_019, "far", slice=which, value=worst)
+            picture = _picture(header, index)
+            raise refusal(GEO_019, "far", picture=picture, series=series, value=worst)
         spacing = header.pixel_spacing
         if spacing is None or len(spacing) != 2:
-            value = "absent" if spacing is None else f"{len(spacing)} values"
+            n = 0 if spacing is None else len(spacing)
+            value = "absent" if not n else "1 value" if n == 1 else f"{n} values"
             raise refusal(GEO_011, series=series, value=value)
         if not all(limits["min_mm"] <= mm <= limits["max_mm"] for mm in spacing):
             value = " x ".join(f"{mm:g} mm" for mm in spacing)
@@ -164,6 +166,14 @@ def _complete(headers: Sequence[Header], series: str) -> None:
     if len(sizes) > 1:
         text = ", ".join(f"{rows}x{columns}" for rows, columns in sorted(sizes, key=str))
         raise refusal(GEO_008, series=series, sizes=text)
+
+
+def _picture(header: Header, index: int) -> str:
+    """How a sentence calls a slice: by its number, a frame by its file too."""
+    if header.frame_number is not None:
+        return header.name
+    n = header.instance_number if header.instance_number is not None else index
+    return f"slice {n}"
 
 
 def has_place(header: Header) -> bool:
@@ -272,7 +282,7 @@ def _without_copies(
                 raise refusal(
                     GEO_005, "times", series=series, z_mm=z_mm, n=n, a=names[0], b=names[1]
                 )
-            raise refusal(GEO_005, z_mm=z_mm, a=names[0], b=names[1])
+            raise refusal(GEO_005, series=series, z_mm=z_mm, a=names[0], b=names[1])
         dropped.append((index, kept[-1]))
     return kept, dropped
 
@@ -310,14 +320,16 @@ def _size(grid: Grid, first: Header, *, series: str, kind: str) -> list[Flag]:
             doubt(
                 "GEO-015",
                 touches=_touches(kind),
+                series=series,
                 thickness_mm=thick,
                 spacing_mm=step_mm,
                 how=how,
             )
         )
-    stated = first.stated_spacing_mm
-    if stated and abs(abs(stated) / step_mm - 1) > spacing["stated_note"]:
-        notes.append(doubt("GEO-021", touches=_touches(kind), stated_mm=stated, spacing_mm=step_mm))
+    stated = abs(first.stated_spacing_mm or 0.0)  # its sign is a direction, told by positions
+    if stated and abs(stated / step_mm - 1) > spacing["stated_note"]:
+        both = {"stated_mm": stated, "spacing_mm": step_mm}
+        notes.append(doubt("GEO-021", touches=_touches(kind), series=series, **both))
     return notes
 
 

@@ -50,7 +50,7 @@ ANSWERS = {
     "two_orientations_one_series_mr": Answer(aside={"IDX-010": 4}, says=("holds an MR image",)),
     "non_square_oblique_mr": Answer(aside={"IDX-010": 4}, says=("holds an MR image",)),
     "enhanced_ct_perfusion_not_hu": Answer(
-        aside={"PIX-006": 1}, says=("Rescale Type US", "ml/100ml/s", "not in Hounsfield units")
+        aside={"PIX-006": 1}, says=("Rescale Type US", "ml/100ml/s", "Hounsfield units")
     ),
     "localizer_and_exam_summary_ct": Answer(
         aside={"IDX-011": 1, "IDX-012": 5},

@@ -308,7 +308,9 @@ def test_two_acquisitions_that_share_a_few_places_are_refused(tmp_path):
     with pytest.raises(InputError) as caught:
         open_study(tmp_path, ct="1")
     assert caught.value.code.id == "GEO-005"
-    assert "same place (30.00 mm)" in caught.value.what
+    assert 'Two slices of series 1 "portal venous" lie at the same place (30.00 mm)' in (
+        caught.value.what
+    )
     assert "s00011.dcm, s10001.dcm" in caught.value.what
 
 

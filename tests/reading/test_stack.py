@@ -11,9 +11,11 @@ from netimg.errors import InputError
 from netimg.reading.headers import read_header
 from netimg.reading.spacing import Slices
 from netimg.reading.stack import stack
+from netimg.reading.studies import survey_study
 from netimg.reading.walk import Found
 from netimg.settings import Settings
 from tests.make.dicom import body, ct_series, pet_series
+from tests.make.multiframe import enhanced_ct
 
 SETTINGS = Settings.shipped()
 
@@ -171,6 +173,8 @@ def test_slices_at_one_place_only_are_not_a_volume(tmp_path):
         ({"ImagePositionPatient": None}, "GEO-001", "Slice 4 "),
         ({"ImageOrientationPatient": None}, "GEO-001", "Slice 4 "),
         ({"PixelSpacing": None}, "GEO-011", "absent"),
+        ({"PixelSpacing": ["2"]}, "GEO-011", "(1 value)"),
+        ({"PixelSpacing": ["2", "2", "2"]}, "GEO-011", "(3 values)"),
         ({"PixelSpacing": ["0.01", "2"]}, "GEO-011", "0.01 mm x 2 mm"),
         ({"PixelSpacing": ["2.1", "2"]}, "GEO-008", "2.1 x 2 mm"),
         ({"Rows": 9}, "GEO-008", "9x10"),
@@ -195,13 +199,27 @@ def test_a_position_that_is_no_number_is_refused(tmp_path):
     paths[3].write_bytes(raw.replace(b"-20\\-16\\9 ", b"-20\\-1x\\9 "))
     code, what = refusal(paths)
     assert code == "GEO-019"
-    assert "slice 4" in what
+    assert what == "A position or direction of slice 4 of series 1 is not a number."
 
 
 def test_a_position_beyond_reason_is_refused_with_the_number(tmp_path):
     bend = {3: {"ImagePositionPatient": ["-20", "-16", "1e300"]}}
     code, what = refusal(ct_series(tmp_path, small(12), per_slice=bend))
-    assert (code, what) == ("GEO-019", "A position of slice 4 is beyond reason (1e+300 mm).")
+    assert (code, what) == (
+        "GEO-019",
+        "A position of slice 4 of series 1 is beyond reason (1e+300 mm).",
+    )
+
+
+def test_a_frame_that_lies_beyond_reason_is_named_with_its_file(tmp_path):
+    frames = {3: {"PlanePosition": {"ImagePositionPatient": ["-20", "-16", "1e9"]}}}
+    enhanced_ct(tmp_path, body(), frames=frames)
+    (item,) = survey_study(tmp_path).set_aside
+    assert item.code == "GEO-019"
+    assert item.sentence == (
+        'A position of enhanced_ct_0.dcm, frame 4 of series 1 "portal venous" is beyond reason '
+        "(1e+09 mm)."
+    )
 
 
 @pytest.mark.parametrize(("n", "text"), [(1, "1 slice"), (2, "2 slices")])
@@ -224,7 +242,18 @@ def test_thickness_and_stated_spacing_are_compared_but_never_used(tmp_path):
         "5.00 mm thick and 3.00 mm apart: they overlap by 2.00 mm (thickness 1.67 times"
         in sentences["GEO-015"]
     )
-    assert "4.00 mm apart, their positions say 3.00 mm" in sentences["GEO-021"]
+    assert sentences["GEO-021"] == (
+        "The header of series 1 says slices are 4.00 mm apart, their positions say 3.00 mm; "
+        "positions were used."
+    )
+
+
+@pytest.mark.parametrize(("stated", "said"), [("-3", None), ("-4", "4.00"), ("3", None)])
+def test_the_sign_of_a_stated_spacing_is_a_direction_and_no_distance(tmp_path, stated, said):
+    result = stacked(ct_series(tmp_path, body(), common={"SpacingBetweenSlices": stated}))
+    sentences = [flag.sentence for flag in result.flags if flag.code == "GEO-021"]
+    assert len(sentences) == (said is not None)
+    assert all(f"says slices are {said} mm apart" in sentence for sentence in sentences)
 
 
 def test_a_tilt_of_15_degrees_drifts_by_50_mm_over_188_mm(tmp_path):
@@ -359,8 +388,8 @@ def test_thin_slices_leave_gaps_and_the_factor_is_said(tmp_path):
     assert result.grid.spacing_mm[0] == pytest.approx(3.0)
     (said,) = [f.sentence for f in result.flags if f.code == "GEO-015"]
     assert said == (
-        "Slices are 1.50 mm thick and 3.00 mm apart: they leave gaps of 1.50 mm (thickness 0.50 "
-        "times the distance)."
+        "Slices of series 1 are 1.50 mm thick and 3.00 mm apart: they leave gaps of 1.50 mm "
+        "(thickness 0.50 times the distance)."
     )
 
 
