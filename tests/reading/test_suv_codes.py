@@ -65,6 +65,10 @@ CASES = {
     "SUV-008/codes": case(
         injected={"RadionuclideCode": ("C-131A1", "SRT", "^68^Gallium")}, says="Ga-66, Ga-68"
     ),
+    "SUV-008/typed": case(
+        injected={"RadionuclideHalfLife": "6586.2"}, half_life_s=4057.7,
+        says="6586.2 s in the header was replaced by the typed 4057.7 s",
+    ),
     "SUV-009": case(ADMIN, suv_policy="qiba", says="ADMIN, policy qiba"),
     "SUV-010": case({"CorrectedImage": ["DECY", "RAN"]}),
     "SUV-011": case({"CorrectedImage": ["ATTN"]}, says="START"),
@@ -87,6 +91,13 @@ CASES = {
     "SUV-020": case(weight_kg=80.0, says="--weight-kg 80"),
     "SUV-022": case(injected={"RadionuclideHalfLife": None, "RadionuclideCode": None}),
     "SUV-022/only": case(injected={"RadionuclideCode": None}, says="4057.7 s"),
+    "SUV-022/other": case(
+        injected={"RadionuclideCode": ("10738001", "SCT", "^86^Yttrium"),
+                  "RadionuclideHalfLife": "53064",
+                  "RadiopharmaceuticalStartDateTime": "20240310091200"},
+        says="Y-86 is named, about which netimg has no table; the half-life in the header "
+        "(53064 s)",
+    ),
     "SUV-024": case({"SeriesTime": "001500", "AcquisitionTime": "001500"}, clock("231200")),
     "SUV-024/late": case(
         injected={"RadiopharmaceuticalStartDateTime": "20240311091200"},

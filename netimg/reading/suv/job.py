@@ -21,6 +21,8 @@ class Job:
     typed: dict[str, object]
     norm: str
     notes: Notes
+    header: PetSlice
+    """First slice as its file has it, before anything was typed."""
 
     @property
     def first(self) -> PetSlice:
@@ -75,6 +77,7 @@ def case_of(job: Job) -> Case:
     half_life = nuclide.half_life(injection, job.notes, repair=job.repair)
     if "half_life_s" in job.typed:
         half_life = replace(half_life, source="typed")
+        _say_typed(job)
     corrected = bool(job.typed.get("branching_corrected"))
     nuclide.check_branching(injection, half_life.nuclide, job.notes, corrected=corrected)
     dose = units.dose_bq(
@@ -104,6 +107,15 @@ def injection_of(job: Job) -> Injection:
     if not given:
         raise refusal(SUV_043)
     return given[_number(job, len(given)) - 1]
+
+
+def _say_typed(job: Job) -> None:
+    """Say where a typed half-life stands in the place of another one."""
+    items = job.header.injections or ()
+    typed = job.typed.get("half_life_s")
+    if items and typed is not None:
+        header = items[_number(job, len(items)) - 1].half_life
+        nuclide.say_typed(header, float(str(typed)), job.notes)
 
 
 def _number(job: Job, recorded: int) -> int:

@@ -6,18 +6,23 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netimg.errors import SUV_008, SUV_022, SUV_040
+from netimg.errors import SUV_008, SUV_022, SUV_040, NetimgError
 from netimg.reading.problems import refusal
 from netimg.reading.suv.text import decimal
 from netimg.reading.tables import table
 from netimg.reading.tracer import has_half_life, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netimg.reading.suv.header import Injection
     from netimg.reading.suv.notes import Notes
 
 _LONGEST_S = 1e10
 """Three centuries: no nuclide of an image lives as long."""
+
+_SPELLED = re.compile(r"\^(\d{1,3}m?)\^\s*([^\W\d_]+)")
+"""A nuclide as DICOM writes it: ``^124^Iodine``."""
 
 _UNITS = (("minutes", 60.0), ("hours", 3600.0), ("days", 86400.0))
 
@@ -44,21 +49,19 @@ def half_life(injection: Injection, notes: Notes, *, repair: bool) -> HalfLife:
     """
     rows = table("nuclides")
     named = evidence(injection)
-    said = ", ".join(named)
+    strange = strangers(injection)
+    said = ", ".join([*named, *strange])
     stated = decimal(injection.half_life, "half-life (0018,1075)")
     text = (injection.half_life or "").strip(" \0") or None
     if not stated:
-        return _from_table(named, text, notes, repair=repair)
+        return _from_table(named, strange, text, notes, repair=repair)
     if not 0 < stated < _LONGEST_S:
         raise refusal(SUV_008, half_life_s=stated, nuclide=said or "any nuclide")
     if not named:
-        near = [n for n, row in rows.items() if has_half_life(stated, row)]
-        name = near[0] if near else None
-        notes.add("SUV-022/only", half_life_s=stated, nuclide=name or "an unknown nuclide")
-        return HalfLife(stated, name, text, "header")
+        return HalfLife(stated, _by_half_life(stated, said, notes), text, "header")
     for name in named:
         if has_half_life(stated, rows[name]):
-            if len(named) > 1:
+            if len(named) + len(strange) > 1:
                 notes.add("SUV-008/codes", nuclide=said)
             return HalfLife(stated, name, text, "header")
     for unit, seconds in _UNITS:
@@ -74,14 +77,45 @@ def evidence(injection: Injection) -> list[str]:
     rows = table("nuclides")
     code = injection.nuclide_code
     named = [n for n, row in rows.items() if code and code in row["codes"]]
-    for text in (injection.nuclide_meaning, injection.tracer, injection.tracer_meaning):
-        flat = plain(text or "")
-        named += [
-            n
-            for n, row in rows.items()
-            if any(re.search(rf"(?<!\w){re.escape(w)}(?!\w)", flat) for w in row["words"])
-        ]
+    for flat in _texts(injection):
+        named += [n for n, row in rows.items() if _holds(flat, row["words"])]
     return list(dict.fromkeys(named))
+
+
+def strangers(injection: Injection) -> list[str]:
+    """Nuclides that are named and not in the table: by code or word, or as DICOM spells them."""
+    code, rows = injection.nuclide_code, table("suv")["nuclide"]["others"]
+    named = [n for n, words in rows.items() if code and code in words]
+    for flat in _texts(injection):
+        named += [n for n, words in rows.items() if _holds(flat, words)]
+    known = [w for row in table("nuclides").values() for w in row["words"]]
+    known += [w for words in rows.values() for w in words]
+    for mass, element in _SPELLED.findall(injection.nuclide_meaning or ""):
+        if not _holds(plain(f"{mass} {element}"), known):
+            named.append(f"{element}-{mass}")
+    return list(dict.fromkeys(named))
+
+
+def say_typed(header: str | None, typed: float, notes: Notes) -> None:
+    """Say that a typed half-life stands in the place of another one of the header."""
+    try:
+        stated = decimal(header, "half-life (0018,1075)")
+    except NetimgError:  # what was typed stands in the place of what cannot be read
+        return
+    near = float(table("suv")["nuclide"]["half_life_near"])
+    if stated and abs(stated / typed - 1.0) > near:
+        notes.add("SUV-008/typed", half_life_s=stated, typed=typed)
+
+
+def _texts(injection: Injection) -> list[str]:
+    """What may name the nuclide, without marks and punctuation."""
+    texts = (injection.nuclide_meaning, injection.tracer, injection.tracer_meaning)
+    return [plain(text or "") for text in texts]
+
+
+def _holds(flat: str, words: Iterable[str]) -> bool:
+    """Whether a text holds one of the words, as whole words."""
+    return any(re.search(rf"(?<!\w){re.escape(w)}(?!\w)", flat) for w in words)
 
 
 def check_branching(
@@ -123,11 +157,26 @@ def gives_positrons(nuclide: str | None) -> bool:
     return nuclide is None or float(table("nuclides")[nuclide]["positron"]) > 0.0
 
 
-def _from_table(named: list[str], text: str | None, notes: Notes, *, repair: bool) -> HalfLife:
+def _by_half_life(stated: float, strange: str, notes: Notes) -> str | None:
+    """Nuclide for which the half-life alone speaks; none where ``strange`` ones are named."""
+    near = [n for n, row in table("nuclides").items() if has_half_life(stated, row)]
+    name = near[0] if near else None
+    if not strange:
+        notes.add("SUV-022/only", half_life_s=stated, nuclide=name or "an unknown nuclide")
+        return name
+    if near:
+        raise refusal(SUV_008, half_life_s=stated, nuclide=strange)
+    notes.add("SUV-022/other", half_life_s=stated, nuclide=strange)
+    return None
+
+
+def _from_table(
+    named: list[str], strange: list[str], text: str | None, notes: Notes, *, repair: bool
+) -> HalfLife:
     if not named:
         raise refusal(SUV_022)
-    if len(named) > 1:
-        raise refusal(SUV_008, "none", nuclide=", ".join(named))
+    if len(named) + len(strange) > 1:
+        raise refusal(SUV_008, "none", nuclide=", ".join([*named, *strange]))
     if not repair:
         raise refusal(SUV_008, "policy", nuclide=named[0])
     notes.add("SUV-008/table", nuclide=named[0])

@@ -61,7 +61,7 @@ def resolve(
     checks.check_scale(slices, policy, notes, allowed=bool(typed.get("allow_intercept")))
     checks.check_units(slices[0], policy)
     checks.check_corrections(slices[0], policy, notes)
-    return by_unit(Job(slices, policy, typed, norm, notes))
+    return by_unit(Job(slices, policy, typed, norm, notes, headers[0]))
 
 
 def _check_call(
