@@ -32,7 +32,7 @@ _FLOATS = frozenset(
 """Numbers that are binary floats where the file does not say so (implicit syntax)."""
 _BINARY = frozenset((
     0x00209057, 0x00209128, 0x00209156, 0x00209162, 0x00209163, 0x00209228, 0x00189337, 0x00189729,
-    0x00620004, 0x0062000B, 0x0062000E,
+    0x00620004, 0x0062000B, 0x0062000E, 0x00409211, 0x00409216,
 ))  # fmt: skip
 """Integers that are binary where the file does not say so."""
 

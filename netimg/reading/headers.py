@@ -87,6 +87,8 @@ class Header:
     """Number of Slices (0054,0081): how many each volume of a classic PET has."""
     time_slot: int | None = None
     """Time or gate of a classic PET by its Image Index (0054,1330), from 0."""
+    mapped: tuple[float, float] | None = None
+    """Stored values that the Real World Value Mapping of a PET speaks of, lowest and highest."""
 
     @property
     def frame_number(self) -> int | None:

@@ -271,6 +271,7 @@ def _header(common: _Common, own: Scan | None, number: int) -> Header:
                 "slope": mapping.slope,
                 "intercept": mapping.intercept,
                 "modality_table": mapping.table,
+                "mapped": mapping.mapped,
             }
         injections = _injections(a) if _TRACER in said else common.injections
         changes["pet"] = _pet(common, a, mapping, injections)

@@ -116,6 +116,7 @@ def _opener(
             float(h.slope) if scaled and h.slope is not None else 1.0,
             float(h.intercept) if scaled and h.intercept is not None else 0.0,
             factor,
+            h.mapped,
         )
         for h, factor in zip(ordered, factors, strict=True)
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netimg.errors import IDX_003, PIX_001, PIX_019
+from netimg.errors import IDX_003, PIX_001, PIX_015, PIX_019
 from netimg.reading.decode import Frame, decode_frame, decode_frames
 from netimg.reading.pixel_format import FLOAT
 from netimg.reading.plausible import (
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from netimg.errors import NetimgError
     from netimg.geometry import Grid
     from netimg.reading.headers import Header
     from netimg.reading.pixel_format import PixelFormat
@@ -52,6 +53,8 @@ class StoredSlice:
     intercept: float
     factor: float = 1.0
     """Applied after slope and intercept: activity to SUV."""
+    mapped: tuple[float, float] | None = None
+    """Stored values that slope and intercept speak of, lowest and highest; None: all."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -73,7 +76,8 @@ class PixelOpener:
         InputError
             IDX-003 a file cannot be read any more or was changed, PIX-003 or
             PIX-004 a compressed picture cannot be decoded, PIX-012 values that are not those of a
-            CT, PIX-019 values that are not numbers, PIX-020 a PET of one value.
+            CT, PIX-015 values beyond their mapping, PIX-019 values that are not numbers, PIX-020 a
+            PET of one value.
         """
         volume: Volume | None = self._alive() if self._alive is not None else None
         if volume is None:
@@ -113,8 +117,19 @@ class PixelOpener:
             raise refusal(PIX_019, series=self.series)
         if undecided and look.settle(values, undecided):
             low, high = float(values.min()), float(values.max())
+        if look.unmapped:
+            raise self._beyond(look)
         flags = look.finish(values, low=low, high=high, series=self.series)
         return Volume(values=values, grid=self.grid, quantity=self.quantity, flags=tuple(flags))
+
+    def _beyond(self, look: Look) -> NetimgError:
+        """PIX-015: values that the mapping of the header says nothing about."""
+        ranges = [part.mapped for part in self.slices if part.mapped is not None]
+        first, last = min(low for low, _ in ranges), max(high for _, high in ranges)
+        percent = 100.0 * look.unmapped / look.voxels
+        return refusal(
+            PIX_015, "range", series=self.series, first=first, last=last, percent=percent
+        )
 
     def _slice(
         self, part: StoredSlice, raw: NDArray[Any], look: Look
@@ -139,11 +154,21 @@ class PixelOpener:
         elif filling is not None and bool((filling & (scaled > 0)).any()):
             bright = filling & (scaled > 0)
             filling = filling & ~bright
+        if part.mapped is not None:
+            look.unmapped += _outside(stored, filling, part.mapped)
         if filling is not None:
             scaled[filling] = AIR_HU if look.ct else 0.0
         if part.factor != 1.0:
             scaled *= part.factor
         return scaled, filling, bright
+
+
+def _outside(
+    stored: NDArray[Any], filling: NDArray[np.bool_] | None, mapped: tuple[float, float]
+) -> int:
+    """Samples beyond the values that a mapping speaks of, filling aside."""
+    beyond = (stored < mapped[0]) | (stored > mapped[1])
+    return int(np.count_nonzero(beyond if filling is None else beyond & ~filling))
 
 
 def _either(a: NDArray[np.bool_] | None, b: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:

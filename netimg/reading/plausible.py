@@ -133,6 +133,8 @@ class Look:
     rubbish: bool = False
     beyond: int = 0
     """Voxels of a CT above every number that 16 bits with a sign can hold."""
+    unmapped: int = 0
+    """Voxels whose stored value the mapping to real values does not speak of."""
     kept: int = 0
     """Voxels that are declared as filling and are not believed to be any."""
     kept_hu: float = 0.0

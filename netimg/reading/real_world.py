@@ -40,6 +40,8 @@ class RealWorld:
     slope: float | None
     intercept: float | None
     table: bool
+    mapped: tuple[float, float] | None = None
+    """Lowest and highest stored value that it speaks of; None where it does not say."""
 
     @property
     def is_hu(self) -> bool:
@@ -55,7 +57,13 @@ def real_world(a: Attributes) -> RealWorld | None:
     ranks = {"BQML": 0, "GML": 1, "CM2ML": 1}
     best = min(found, key=lambda m: ranks.get(m.units, 2))
     alike = {(m.slope, m.intercept) for m in found if m.code == best.code}
-    return best if len(alike) == 1 else replace(best, table=True)
+    if len(alike) > 1:
+        return replace(best, table=True)
+    ranges = [m.mapped for m in found if m.code == best.code]
+    known = [r for r in ranges if r is not None]
+    if len(known) < len(ranges):
+        return replace(best, mapped=None)
+    return replace(best, mapped=(min(low for low, _ in known), max(high for _, high in known)))
 
 
 def units_of(code: str) -> tuple[str, str | None]:
@@ -82,4 +90,14 @@ def _mapping(item: Attributes) -> RealWorld:
         slope=item.float(0x00409225),
         intercept=item.float(0x00409224),
         table=0x00409212 in item,
+        mapped=_range(item),
     )
+
+
+def _range(item: Attributes) -> tuple[float, float] | None:
+    """First and last value mapped, of whole numbers or of floating-point ones."""
+    first, last = item.integer(0x00409216), item.integer(0x00409211)
+    if first is not None and last is not None:
+        return (float(first), float(last)) if first < last else None
+    low, high = item.float(0x00409214), item.float(0x00409213)
+    return (low, high) if low is not None and high is not None and low < high else None

@@ -544,3 +544,33 @@ def test_frames_that_were_calculated_from_several_slices_are_no_ct(
     assert (study.ct is None) is bool(aside)
     told = 'Series 1 "portal venous" holds captured screens or derived pictures'
     assert all(item.sentence.startswith(told) for item in study.set_aside)
+
+
+def mapped(first, last, slope=0.75):
+    """A mapping to Bq/mL that speaks of some stored values."""
+    limits = {"RealWorldValueFirstValueMapped": first, "RealWorldValueLastValueMapped": last}
+    return real_world("Bq/ml", slope) | limits
+
+
+def test_values_beyond_what_the_mapping_speaks_of_are_refused_with_their_share(tmp_path):
+    stored = uptake(stored=400)
+    stored[2, 3:5, 4:8] = 1000
+    enhanced_pet(tmp_path / "less", stored, shared={"RealWorldValueMapping": mapped(0, 500)})
+    (pet,) = open_study(tmp_path / "less").pets
+    with pytest.raises(InputError) as caught:
+        pet.load()
+    assert caught.value.code.id == "PIX-015"
+    assert caught.value.what == (
+        f'The real world mapping of series 1 "PET AC" speaks of stored values from 0 to 500 only; '
+        f"{100 * 8 / stored.size:.2g} % of the voxels lie beyond, and what they mean is not said."
+    )
+    enhanced_pet(tmp_path / "all", stored, shared={"RealWorldValueMapping": mapped(0, 1000)})
+    (pet,) = open_study(tmp_path / "all").pets
+    assert pet.load().values == pytest.approx(stored * 0.75 * FACTOR)
+
+
+def test_two_ranges_of_one_slope_speak_of_all_between_them(tmp_path):
+    both = [mapped(0, 500), mapped(500, 2000)]
+    enhanced_pet(tmp_path, shared={"RealWorldValueMapping": both})
+    (pet,) = open_study(tmp_path).pets
+    assert pet.load().values == pytest.approx(uptake() * 0.75 * FACTOR)
