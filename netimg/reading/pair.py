@@ -26,8 +26,13 @@ def same_person(a: PatientHeader, b: PatientHeader) -> bool:
     return bool(a.id and b.id) and same_identity(a, b)
 
 
-def pair(ct: Series, pets: Sequence[Series]) -> tuple[tuple[Series, ...], tuple[Flag, ...]]:
-    """PETs with a word on how they lie to the CT, and what to doubt about that."""
+def pair(
+    ct: Series, pets: Sequence[Series], *, register: bool = False
+) -> tuple[tuple[Series, ...], tuple[Flag, ...]]:
+    """PETs with a word on how they lie to the CT, and what to doubt about that.
+
+    ``register``: a person asked for PETs that lie apart to be laid over the CT.
+    """
     paired: list[Series] = []
     flags: list[Flag] = []
     for pet in pets:
@@ -39,7 +44,7 @@ def pair(ct: Series, pets: Sequence[Series]) -> tuple[tuple[Series, ...], tuple[
             word = f"shares the coordinate system of series {ct.number}"
         else:
             word = f"another coordinate system than series {ct.number}"
-            flags.append(doubt("SEL-010", touches=("pet",)))
+            flags.append(doubt("SEL-010/asked" if register else "SEL-010", touches=("pet",)))
         why = (w for w in pet.why if not w.startswith(_LIES))
         paired.append(replace(pet, why=(*why, word)))
         days = _days(ct, pet)

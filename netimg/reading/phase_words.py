@@ -12,6 +12,8 @@ from netimg.study import PhaseEvidence
 _SPELLED = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa"}
 _PLAIN = {"ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "\u0131": "i", "đ": "d"}
 """Letters that lose no mark when a text is decomposed."""
+_BETWEEN = r"[_\-./,;()\[\]:|\\^'\"&]"
+"""A separator."""
 
 
 def from_words(*texts: str | None) -> list[PhaseEvidence]:
@@ -30,21 +32,38 @@ def from_words(*texts: str | None) -> list[PhaseEvidence]:
 def _said(text: str) -> list[PhaseEvidence]:
     weights, unclear = table("phases")["weights"], table("phases")["unclear"]["words"]
     found: dict[tuple[str, str], PhaseEvidence] = {}
-    for flat in dict.fromkeys((_flat(text, spelled=True), plain_words(text))):
+    for spelled in (True, False):
+        flat = _flat(text, spelled=spelled)
         for start, end, phase in _phrases(flat):
             phrase = flat[start:end]
             if phase == "nothing":
                 continue
             long = len(phrase.replace(" ", "")) > 3 or not phrase.isascii()
             sort = "word" if long and phrase not in unclear else "short_word"
-            key = (re.sub(r"[\W_]", "", _stripped(phrase)), phase)
+            told = _written(text, flat, start, end, spelled=spelled)
             found.setdefault(
-                key,
+                (re.sub(r"[\W_]", "", _stripped(told.casefold())), phase),
                 PhaseEvidence(
-                    says=f'"{phrase}"', phase=phase, weight=int(weights[sort]), source="words"
+                    says=f'"{told}"', phase=phase, weight=int(weights[sort]), source="words"
                 ),
             )
     return list(found.values())
+
+
+def _written(text: str, flat: str, start: int, end: int, *, spelled: bool) -> str:
+    """The words of a phrase as they stand in the text; flattened where they are parts of words."""
+    words = [m for m in re.finditer(r"\S+", _apart(text)) if _flat(m[0], spelled=spelled)]
+    before, phrase = flat[:start].split(), flat[start:end].split()
+    own = words[len(before) : len(before) + len(phrase)]
+    if [_flat(m[0], spelled=spelled) for m in own] != phrase:
+        return flat[start:end]
+    return text[own[0].start() : own[-1].end()]
+
+
+def _apart(text: str) -> str:
+    """The text with a blank for every separator, of the same length; the sign of "c-" is kept."""
+    kept = re.sub(r"(?i)(?<=\bc)-(?=\s|$)", "\x00", text)
+    return re.sub(_BETWEEN, " ", kept).replace("\x00", "-")
 
 
 def plain_words(text: str) -> str:
@@ -59,7 +78,7 @@ def _flat(text: str, *, spelled: bool) -> str:
             flat = flat.replace(letter, letters)
     flat = _stripped(flat)
     flat = re.sub(r"(?<=\bc)-(?=\s|$)", "\x00", flat)  # "c-" says without contrast
-    flat = re.sub(r"[_\-./,;()\[\]:|\\^'\"&]+", " ", flat).replace("\x00", "-")
+    flat = re.sub(f"{_BETWEEN}+", " ", flat).replace("\x00", "-")
     return " ".join(flat.split())
 
 

@@ -42,6 +42,7 @@ def select(
     asked_ct: Series | None,
     asked_pets: Sequence[Series],
     phase: str | None = None,
+    register: bool = False,
 ) -> Selection:
     """Decide from headers, and from a few slices where they leave the choice open.
 
@@ -53,6 +54,8 @@ def select(
         What a person asked for by name.
     phase
         Phase of the CT that a person typed.
+    register
+        Whether a person asked for PETs to be registered.
     """
     named = [as_candidate(s, drafts[s.number]) if s.kind == "CT" else s for s in series]
     order = from_order(named)
@@ -70,7 +73,7 @@ def select(
     if ct is not None and phase is not None:
         ct = with_phase(ct, phase)
     pets = choose_pets(judged, drafts, asked=asked_pets, ct=ct)
-    return _paired(judged, ct, pets)
+    return _paired(judged, ct, pets, register=register)
 
 
 def select_again(study: Study, medians: Mapping[int, OrganMedians], *, stay: bool = False) -> Study:
@@ -92,7 +95,7 @@ def select_again(study: Study, medians: Mapping[int, OrganMedians], *, stay: boo
     if not stay:
         by_name = before.why[:1] == (BY_NAME,)
         ct = choose_ct(judged, asked=now if by_name else None)
-    found = _paired(judged, ct or now, study.pets)
+    found = _paired(judged, ct or now, study.pets, register=study.register)
     kept = tuple(f for f in study.flags if f.code not in ("SEL-010", "SEL-014"))
     return replace(
         study, series=found.series, ct=found.ct, pets=found.pets, flags=(*kept, *found.flags)
@@ -124,10 +127,12 @@ def select_without(study: Study, number: int) -> Study:
     )
 
 
-def _paired(series: Sequence[Series], ct: Series | None, pets: Sequence[Series]) -> Selection:
+def _paired(
+    series: Sequence[Series], ct: Series | None, pets: Sequence[Series], *, register: bool
+) -> Selection:
     flags: tuple[Flag, ...] = ()
     if ct is not None:
-        pets, flags = pair(ct, pets)
+        pets, flags = pair(ct, pets, register=register)
     chosen = {one.number: one for one in (ct, *pets) if one is not None}
     ordered = sorted((chosen.get(s.number, s) for s in series), key=lambda s: s.number)
     return Selection(series=tuple(ordered), ct=ct, pets=tuple(pets), flags=flags)

@@ -169,6 +169,7 @@ class _Reading:
             asked_ct=asked_ct,
             asked_pets=asked_pets,
             phase=None if phase is None else str(phase),
+            register=bool(self.overrides.get("register")),
         )
         aside += self._left_out(parts, chosen.series, refused)
         return self._noun(

@@ -599,3 +599,13 @@ def test_series_that_say_portal_without_certainty_are_named():
     )
     none = said(choose_ct([taken], asked=None))["SEL-002"]
     assert none == "There is no portal venous phase; the arterial phase was taken."
+
+
+def test_an_inspected_pair_that_lies_apart_says_that_registering_was_asked_for(tmp_path):
+    ct_series(tmp_path / "ct")
+    pet_series(tmp_path / "pet", frame="other")
+    (flag,) = open_study(tmp_path).flags
+    assert (flag.code, "--register" in flag.sentence) == ("SEL-010", False)
+    (flag,) = open_study(tmp_path, overrides={"register": True}).flags
+    assert flag.code == "SEL-010"
+    assert "the PET is laid over the CT if that can be done well (--register)" in flag.sentence

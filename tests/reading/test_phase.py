@@ -306,3 +306,17 @@ def test_a_reading_carries_what_it_rests_on():
     assert [item.source for item in reading.evidence] == ["words", "tags", "picture"]
     assert "picture: aorta 150 HU, portal vein 170 HU" in reading.why
     assert reading.lead == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Leber venös 3.0", ['"venös"']),
+        ("Abd SPÄT", ['"SPÄT"']),
+        ("Abd C- 5.0", ['"C-"']),
+        ("Leber_ART._1.0", ['"ART"']),
+        ("腹部門脈相造影", ['"門脈相"', '"造影"']),
+    ],
+)
+def test_words_are_shown_as_they_stand_in_the_header(text, told):
+    assert [item.says for item in from_words(text)] == told
