@@ -16,7 +16,14 @@ import numpy as np
 
 from netimg.errors import GEO_003, GEO_004, GEO_006
 from netimg.reading.problems import count, doubt, refusal
-from netimg.reading.spacing import between, by_turns, missing_times, spacings
+from netimg.reading.spacing import (
+    beyond_evening,
+    beyond_filling,
+    by_turns,
+    missing_times,
+    too_many,
+    too_wide,
+)
 from netimg.reading.tables import table
 from netimg.volume import Volume
 
@@ -212,31 +219,11 @@ def resampling(
 
 def _check_fillable(slices: Slices) -> None:
     """Refuse to fill more than a few single slices, or wider gaps than one slice leaves."""
-    limits, series = table("geometry")["regrid"], slices.series
-    usual, widest = float(np.median(slices.gaps)), float(slices.gaps.max())
     times = missing_times(slices.gaps)
-    if times is None:
-        if usual > 0 and widest <= limits["widest_gap"] * usual:
-            return
-        raise refusal(
-            GEO_003,
-            "beyond",
-            series=series,
-            spacings=spacings(slices.along),
-            widest_mm=widest,
-            most_mm=limits["widest_gap"] * usual,
-        )
-    n = int((times - 1).sum())
-    wide = times > 1
-    if n > limits["missing_most"] or times.max() > 2 or bool((wide[1:] & wide[:-1]).any()):
-        raise refusal(
-            GEO_004,
-            "beyond",
-            series=series,
-            missing=count(n, "slice"),
-            between=between(slices, times),
-            most=limits["missing_most"],
-        )
+    if times is None and too_wide(slices.gaps):
+        raise beyond_evening(slices)
+    if times is not None and too_many(times):
+        raise beyond_filling(slices, times)
 
 
 def _filled(slices: Slices, step_mm: float) -> str:

@@ -177,6 +177,44 @@ def by_turns(gaps: Vectors) -> tuple[float, float] | None:
     return narrow, wide
 
 
+def too_many(times: NDArray[np.int_]) -> bool:
+    """Whether more is missing than --regrid fills in: several slices, or two side by side."""
+    wide = times > 1
+    most = table("geometry")["regrid"]["missing_most"]
+    beside = bool((wide[1:] & wide[:-1]).any())
+    return bool((times - 1).sum() > most or times.max() > 2 or beside)
+
+
+def too_wide(gaps: Vectors) -> bool:
+    """Whether a gap is wider than --regrid bridges."""
+    usual = float(np.median(gaps))
+    return usual <= 0 or float(gaps.max()) > table("geometry")["regrid"]["widest_gap"] * usual
+
+
+def beyond_filling(slices: Slices, times: NDArray[np.int_]) -> NetimgError:
+    """Refusal of a series that lacks more than may be filled in."""
+    return refusal(
+        GEO_004,
+        "beyond",
+        series=slices.series,
+        missing=count(int((times - 1).sum()), "slice"),
+        between=between(slices, times),
+        most=table("geometry")["regrid"]["missing_most"],
+    )
+
+
+def beyond_evening(slices: Slices) -> NetimgError:
+    """Refusal of uneven slices with a gap that is not bridged."""
+    return refusal(
+        GEO_003,
+        "beyond",
+        series=slices.series,
+        spacings=spacings(slices.along),
+        widest_mm=float(slices.gaps.max()),
+        most_mm=table("geometry")["regrid"]["widest_gap"] * float(np.median(slices.gaps)),
+    )
+
+
 def between(slices: Slices, times: NDArray[np.int_]) -> str:
     """Where slices are missing: their neighbours by instance number, and their places."""
     along, numbers = slices.along, slices.numbers
@@ -202,25 +240,33 @@ def _uneven(slices: Slices) -> NetimgError:
     series, deg = slices.series, slices.tilt_deg
     times = missing_times(slices.gaps)
     if times is not None:
-        missing = count(int((times - 1).sum()), "slice")
-        where = between(slices, times)
-        if deg is None:
-            return refusal(GEO_004, _for(slices), missing=missing, series=series, between=where)
-        return refusal(GEO_004, "tilt", missing=missing, series=series, between=where, deg=deg)
+        return _missing(slices, times)
     turns = by_turns(slices.gaps)
     if turns is not None:
-        return refusal(
-            GEO_003,
-            "turns",
-            series=series,
-            narrow_mm=turns[0],
-            wide_mm=turns[1],
-            step_mm=sum(turns),
-        )
+        narrow, wide = turns
+        numbers = {"narrow_mm": narrow, "wide_mm": wide, "step_mm": narrow + wide}
+        return refusal(GEO_003, "turns", series=series, **numbers)
+    if slices.kind == "CT" and too_wide(slices.gaps):
+        return beyond_evening(slices)
     text = spacings(slices.along)
-    if deg is None:
+    if deg is None or slices.kind != "CT":
         return refusal(GEO_003, _for(slices), series=series, spacings=text)
     return refusal(GEO_003, "tilt", series=series, spacings=text, deg=deg)
+
+
+def _missing(slices: Slices, times: NDArray[np.int_]) -> NetimgError:
+    """How many slices are missing, and where."""
+    if slices.kind == "CT" and too_many(times):
+        return beyond_filling(slices, times)
+    numbers: dict[str, str] = {
+        "missing": count(int((times - 1).sum()), "slice"),
+        "series": slices.series,
+        "between": between(slices, times),
+    }
+    deg = slices.tilt_deg
+    if deg is None or slices.kind != "CT":
+        return refusal(GEO_004, _for(slices), **numbers)
+    return refusal(GEO_004, "tilt", deg=deg, **numbers)
 
 
 def _for(slices: Slices) -> str:

@@ -8,9 +8,10 @@ import pytest
 
 from netimg.errors import InputError, NothingUsable
 from netimg.reading import open_study
+from netimg.reading.problems import advice
 from netimg.reading.studies import survey_study
 from netimg.settings import Settings
-from tests.make.dicom import ct_series, pet_series
+from tests.make.dicom import ct_series, pet_series, uptake
 
 ON_REQUEST = {"regrid": True}
 PIXEL_MM = 2.0
@@ -233,10 +234,14 @@ def test_without_the_request_it_is_refused_and_the_request_is_named(
     ],
     ids=["four", "two in a row", "every other", "wide gap"],
 )
-def test_more_than_may_be_filled_is_refused_though_it_was_asked_for(tmp_path, heights, code, says):
+@pytest.mark.parametrize("overrides", [{}, ON_REQUEST], ids=["as it is", "on request"])
+def test_more_than_may_be_filled_is_refused_and_nothing_is_promised(
+    tmp_path, overrides, *, heights, code, says
+):
     scan(tmp_path, heights, plane_hu)
     with pytest.raises(InputError) as caught:
-        open_study(tmp_path, ct="1", overrides=ON_REQUEST)
+        open_study(tmp_path, ct="1", overrides=overrides)
+    assert "with --regrid" not in caught.value.todo
     assert caught.value.code.id == code
     assert says in caught.value.what
     if code == "GEO-004":
@@ -351,6 +356,41 @@ def test_a_pet_is_never_resampled(tmp_path):
     assert caught.value.code.id == "GEO-006"
     assert "tilted by 15.0 degrees" in caught.value.what
     assert "--regrid" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("heights", "degrees", "code", "says"),
+    [
+        (np.delete(4.0 * np.arange(15), 7), 0.0, "GEO-004", "1 slice is missing in series 1"),
+        (np.delete(4.0 * np.arange(15), 7), 12.0, "GEO-004", "1 slice is missing in series 1"),
+        (UNEVEN, 0.0, "GEO-003", "2.50 mm from 0.0 to 30.0 mm, 5.00 mm from 30.0 to 60.0 mm"),
+        (UNEVEN, 12.0, "GEO-003", "2.45 mm from"),
+    ],
+    ids=["missing", "missing and tilt", "uneven", "uneven and tilt"],
+)
+def test_a_pet_is_never_advised_to_be_made_regular(tmp_path, heights, degrees, *, code, says):
+    pet_series(
+        tmp_path,
+        uptake((len(heights), 16, 20)),
+        orientation=tilt(degrees),
+        positions=[(-20.0, -16.0, z) for z in heights],
+    )
+    study = survey_study(tmp_path, overrides=ON_REQUEST)
+    assert {item.code for item in study.set_aside} == {code}
+    said = study.set_aside[0].sentence
+    assert says in said
+    assert "A PET is never" in said
+    assert advice(code, said).endswith("with --pet.")
+    with pytest.raises(InputError) as caught:
+        open_study(tmp_path, pet=["1"], overrides=ON_REQUEST)
+    assert "--regrid" not in str(caught.value)
+
+
+def test_a_ct_with_a_single_missing_slice_is_advised_to_be_filled_in(tmp_path):
+    scan(tmp_path, np.delete(4.0 * np.arange(15), 7), plane_hu)
+    (said,) = {item.sentence for item in survey_study(tmp_path).set_aside}
+    assert "1 slice is missing" in said
+    assert advice("GEO-004", said) == "Or have single missing slices filled in with --regrid."
 
 
 def test_an_opener_that_resamples_can_be_sent_to_another_process(tmp_path):
