@@ -51,6 +51,14 @@ CASES = {
     "SUV-005/unit": case(injected={"RadionuclideTotalDose": "154"}, says="154 MBq"),
     "SUV-005/unusual": case(injected={"RadionuclideTotalDose": "1885000000"}, says="1885 MBq"),
     "SUV-006": case(injected=TIMES),
+    "SUV-006/hour": case(
+        injected=TIMES | {"RadiopharmaceuticalStartDateTime": "2024031009"},
+        says="recorded as 2024031009, by the hour",
+    ),
+    "SUV-006/zone": case(
+        injected=TIMES | {"RadiopharmaceuticalStartDateTime": "20240310081200+0000"},
+        says="recorded as 20240310081200+0000, with an offset",
+    ),
     "SUV-007": case(injected=clock("102000"), says="5.0 min"),
     "SUV-008": case(injected={"RadionuclideHalfLife": "6586.2"}, says="6586.2 s"),
     "SUV-008/none": case(
@@ -89,6 +97,10 @@ CASES = {
     "SUV-018": case(PHILIPS, private={BLOCK: {"7053,1000": "0.0007"}}, says="SUV factor"),
     "SUV-019": case({"Units": "GML", "SUVType": "BW"}, says="BW"),
     "SUV-020": case(weight_kg=80.0, says="--weight-kg 80"),
+    "SUV-020/unused": case(
+        {"Units": "GML", "SUVType": "BW"}, dose_bq=3e8,
+        says="--dose-mbq 300; the values are SUV already",
+    ),
     "SUV-022": case(injected={"RadionuclideHalfLife": None, "RadionuclideCode": None}),
     "SUV-022/only": case(injected={"RadionuclideCode": None}, says="4057.7 s"),
     "SUV-022/other": case(

@@ -493,3 +493,78 @@ def test_private_values_are_read_whatever_their_type_and_block(tmp_path, vr):
     pet, values = read(tmp_path)
     assert pet.suv.method == "philips_suv_factor"
     assert values == pytest.approx(STORED * 0.75 * 0.0005, rel=1e-6)
+
+
+UNUSED = {
+    "SUV already": (
+        {"Units": "GML", "SUVType": "BW"}, {}, {"weight_kg": 100.0, "dose_bq": 3e8}, 0.75,
+        ["--dose-mbq 300; the values are SUV already", "--weight-kg 100; the values are SUV"],
+    ),
+    "Philips counts": (
+        {"Units": "CNTS", "Manufacturer": "Philips"}, {BLOCK: {"7053,1000": "0.0005"}},
+        {"weight_kg": 100.0, "half_life_s": 6586.2}, 0.75 * 0.0005,
+        ["--half-life-s 6586.2; the scanner's own SUV factor", "--weight-kg 100; the scanner's"],
+    ),
+    "corrected to the injection": (
+        {"DecayCorrection": "ADMIN"}, {},
+        {"reference_time": "2024-03-10T10:00:00", "injection_time": "2024-03-10T09:00:00"},
+        0.75 * 72500 / 154e6,
+        ["--injected-at 2024-03-10T09:00:00; corrected for", "--reference-at 2024-03-10T10:00:00"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNUSED.values(), ids=UNUSED)
+def test_what_is_typed_without_effect_is_not_announced_as_used(case, tmp_path):
+    elements, private, typed, unit, says = case
+    make.pet_series(tmp_path, STORED, common=elements, private=private)
+    (pet,) = survey_study(tmp_path, overrides=typed).series
+    told = [flag.sentence for flag in pet.suv.notes if flag.code == "SUV-020"]
+    assert len(told) == len(says)
+    for sentence, words in zip(told, says, strict=True):
+        assert sentence.startswith(f"Typed in by you and not used: {words}")
+    assert pet.load().values == pytest.approx(STORED * unit, rel=1e-6)
+
+
+def test_what_is_typed_with_effect_is_announced_as_typed_and_changes_the_values(tmp_path):
+    make.pet_series(tmp_path / "lean", STORED, common={"Units": "GML", "SUVType": "LBMJANMA"})
+    make.pet_series(tmp_path / "plain", STORED)
+    lean = (6680 + 216 * 100 / 1.78**2) / 9270
+    for name, unit in (("lean", lean), ("plain", GALLIUM * 100 / 72.5)):
+        (pet,) = survey_study(tmp_path / name, overrides={"weight_kg": 100.0}).series
+        told = [flag.sentence for flag in pet.suv.notes if flag.code == "SUV-020"]
+        assert told == ["Typed in by you: --weight-kg 100."]
+        assert pet.load().values == pytest.approx(STORED * 0.75 * unit, rel=1e-6)
+
+
+GALLIUM = 72500 / (154e6 * 2 ** (-3780 / GA68))
+COARSE = {
+    "an hour alone": ("2024031009", None, {}, 4500, "SUV-006"),
+    "an hour alone beside nothing": (None, "09", {}, 4500, "SUV-006"),
+    "hour and minute": ("202403100912", None, {}, 3780, None),
+    "another zone, none of the series": ("20240310081200+0000", None, {}, 7380, "SUV-006"),
+    "another zone, that of the series known": (
+        "20240310081200+0000", None, {"TimezoneOffsetFromUTC": "+0100"}, 3780, None
+    ),
+    "an offset whose clock time stands beside it": (
+        "20240310091200+0100", "091200", {}, 3780, None
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", COARSE.values(), ids=COARSE)
+def test_an_injection_without_minutes_or_zone_is_said(case, tmp_path):
+    dated, clock_text, common, seconds, code = case
+    make.pet_series(
+        tmp_path,
+        STORED,
+        common=common,
+        radiopharmaceutical={
+            "RadiopharmaceuticalStartDateTime": dated,
+            "RadiopharmaceuticalStartTime": clock_text,
+        },
+    )
+    pet, values = read(tmp_path)
+    assert [flag.code for flag in pet.suv.notes if flag.code == "SUV-006"] == [code] * bool(code)
+    truth = 72500 / (154e6 * 2 ** (-seconds / GA68))
+    assert values == pytest.approx(STORED * 0.75 * truth, rel=1e-6)

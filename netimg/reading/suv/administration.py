@@ -10,7 +10,7 @@ from netimg.errors import SUV_006, SUV_007, SUV_017, SUV_039, SUV_041, SUV_042
 from netimg.reading.problems import refusal
 from netimg.reading.suv.decay import apart, percent_text
 from netimg.reading.suv.nuclide import is_long_lived
-from netimg.reading.suv.text import clock, day, is_date_alone, stamp
+from netimg.reading.suv.text import clock, day, is_date_alone, is_hour_alone, offset_of, stamp
 from netimg.reading.tables import table
 
 if TYPE_CHECKING:
@@ -60,12 +60,23 @@ def read(
     if shown == dt.time(0) and scan is not None and not dt.time(0) < scan.time() <= early:
         text = f"injection 00:00:00, scan {scan.time().isoformat('seconds')}"
         raise refusal(SUV_017, list=text)
+    _say_coarse(injection, offset, notes, clock_too=time is not None)
     if moment is not None and time is not None:
         _agree(moment, time, half_life_s, notes)
     if moment is None and is_long_lived(half_life_s):
         hours = f"{half_life_s / 3600:.1f} h"
         raise refusal(SUV_039, nuclide=nuclide or "A nuclide", half_life=hours)
     return Administration(moment, shown)
+
+
+def _say_coarse(injection: Injection, offset: str | None, notes: Notes, *, clock_too: bool) -> None:
+    """Say where the recorded time has no minutes, or a zone that cannot be told from the scan's."""
+    dated = injection.start_datetime if not is_date_alone(injection.start_datetime) else None
+    value = (dated or injection.start_time or "").strip()
+    if is_hour_alone(value):
+        notes.add("SUV-006/hour", value=value)
+    if offset is None and offset_of(dated) and not clock_too:
+        notes.add("SUV-006/zone", value=value)
 
 
 def _moment(text: str | None, time: dt.time | None, offset: str | None) -> dt.datetime | None:

@@ -7,6 +7,7 @@ the first failure wins: equal slices, scale, units, attenuation, decay, then the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from netimg.reading.suv import checks, norms
 from netimg.reading.suv.header import PetSlice
@@ -14,7 +15,7 @@ from netimg.reading.suv.job import Job
 from netimg.reading.suv.notes import Notes
 from netimg.reading.suv.paths import by_unit
 from netimg.reading.suv.result import SuvResult
-from netimg.reading.suv.typed import OVERRIDES, typed_in
+from netimg.reading.suv.typed import OVERRIDES, said, typed_in
 
 __all__ = ["OVERRIDES", "POLICIES", "resolve"]
 
@@ -56,12 +57,13 @@ def resolve(
     typed = dict(overrides or {})
     _check_call(headers, policy, norm, typed)
     notes = Notes()
-    slices = typed_in(headers, typed, notes)
+    slices = typed_in(headers, typed)
     checks.check_equal(slices)
     checks.check_scale(slices, policy, notes, allowed=bool(typed.get("allow_intercept")))
     checks.check_units(slices[0], policy)
     checks.check_corrections(slices[0], policy, notes)
-    return by_unit(Job(slices, policy, typed, norm, notes, headers[0]))
+    result = by_unit(Job(slices, policy, typed, norm, notes, headers[0]))
+    return replace(result, notes=(*said(result), *result.notes))
 
 
 def _check_call(

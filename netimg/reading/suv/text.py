@@ -95,6 +95,11 @@ def is_date_alone(text: str | None) -> bool:
     return _DATE.fullmatch(_bare(text)) is not None
 
 
+def is_hour_alone(text: str | None) -> bool:
+    """Whether a time, or a date-time, stops after the hour."""
+    return re.fullmatch(r"(\d{8}[T ]?)?\d{2}(\s*[+-]\d{2}:?\d{2})?", _bare(text)) is not None
+
+
 def unreadable(tag: str, value: str) -> NetimgError:
     """SUV-037 for a value that is no number, date or time."""
     return refusal(SUV_037, tag=tag, value=repr(value))

@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netimg.reading.suv.header import Injection
+from netimg.reading.suv.notes import Notes
+from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from netimg.flag import Flag
     from netimg.reading.suv.header import PetSlice
-    from netimg.reading.suv.notes import Notes
+    from netimg.reading.suv.result import SuvResult
 
 OVERRIDES = (
     "weight_kg", "height_m", "sex", "dose_bq", "residual_bq", "injection_time", "reference_time",
@@ -21,6 +24,11 @@ OVERRIDES = (
 
 _BODY = {"weight_kg": "weight", "height_m": "size", "sex": "sex"}
 _INJECTION = {"dose_bq": "dose", "half_life_s": "half_life", "injection_time": "start_datetime"}
+
+_READY = ("stored_suv", "philips_suv_factor")
+"""Methods that take neither activity nor times."""
+
+_ACTIVITY = ("dose_bq", "residual_bq", "half_life_s", "branching_corrected", "injection")
 
 _SHOWN = {
     "weight_kg": ("--weight-kg", 1.0),
@@ -41,21 +49,44 @@ _WORDS = {
 }
 
 
-def typed_in(
-    headers: Sequence[PetSlice], typed: Mapping[str, object], notes: Notes
-) -> tuple[PetSlice, ...]:
+def typed_in(headers: Sequence[PetSlice], typed: Mapping[str, object]) -> tuple[PetSlice, ...]:
     """Headers with what was typed in the place of what stood there.
 
     Without any radiopharmaceutical item, activity, time and half-life together make one.
     """
-    for key, value in sorted(typed.items()):
-        notes.add("SUV-020", value=_said(key, value))
     body = {field: _text(typed[key]) for key, field in _BODY.items() if key in typed}
     dose = {field: _text(typed[key]) for key, field in _INJECTION.items() if key in typed}
     if "start_datetime" in dose:
         dose["start_time"] = ""
     whole = len(_INJECTION) == sum(key in typed for key in _INJECTION)
     return tuple(_changed(part, body, dose, whole=whole) for part in headers)
+
+
+def said(result: SuvResult) -> list[Flag]:
+    """What was typed, each value with whether it counted."""
+    notes = Notes()
+    for key, value in sorted(result.typed.items()):
+        why = _unused(key, result)
+        if why:
+            notes.add("SUV-020/unused", value=_said(key, value), why=table("suv")["words"][why])
+        else:
+            notes.add("SUV-020", value=_said(key, value))
+    return notes.flags
+
+
+def _unused(key: str, result: SuvResult) -> str | None:
+    """Why a typed value has no part in the factors: name of a word of ``suv.toml``; else None."""
+    ready = result.method in _READY
+    if key in _BODY:
+        plain = result.norm == "bw" and result.weight_kg is None
+        return result.method if ready and plain else None
+    if key in _ACTIVITY:
+        return result.method if ready else None
+    if key == "reference_time" and result.reference_at is None:
+        return result.method
+    if key == "injection_time" and result.administered_at is None:
+        return result.method
+    return None
 
 
 def _changed(
