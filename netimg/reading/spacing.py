@@ -243,9 +243,11 @@ def _uneven(slices: Slices) -> NetimgError:
         return _missing(slices, times)
     turns = by_turns(slices.gaps)
     if turns is not None:
-        narrow, wide = turns
-        numbers = {"narrow_mm": narrow, "wide_mm": wide, "step_mm": narrow + wide}
-        return refusal(GEO_003, "turns", series=series, **numbers)
+        low, high = turns
+        step_mm = low + high
+        return refusal(
+            GEO_003, "turns", series=series, narrow_mm=low, wide_mm=high, step_mm=step_mm
+        )
     if slices.kind == "CT" and too_wide(slices.gaps):
         return beyond_evening(slices)
     text = spacings(slices.along)
