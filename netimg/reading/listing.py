@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 from netimg.errors import USE_003, USE_005, UsageError
 from netimg.progress import Progress, silent
 from netimg.reading.index import Index, index, kind_of
+from netimg.reading.pair import same_person
 from netimg.reading.person import study_header
+from netimg.reading.problems import doubt
 from netimg.settings import Settings
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
 
+    from netimg.flag import Flag
     from netimg.reading.headers import Header
 
 
@@ -165,3 +168,42 @@ def _list(present: Sequence[FoundStudy]) -> str:
 
     text = "; ".join(line(one) for one in present[:10])
     return text if len(present) <= 10 else f"{text}; and {len(present) - 10} more"
+
+
+def elsewhere(found: Index, root: Path, uid: str, kind: str) -> Flag | None:
+    """That another study of the person holds what this one lacks, in its coordinate system.
+
+    ``kind``: ``ct`` or ``pet``, what is looked for. None where there is no such series.
+    """
+    images = found.images
+    own = {h.frame_of_reference: h.patient for h in images if h.study_uid == uid}
+    for header in images:
+        person = own.get(header.frame_of_reference)
+        if header.study_uid == uid or kind_of(header.sop_class)[1] != kind:
+            continue
+        if not header.frame_of_reference or person is None:
+            continue
+        if not same_person(person, header.patient):
+            continue
+        ct, pet = (header.study_uid, uid) if kind == "ct" else (uid, header.study_uid)
+        numbers = {one.uid: one.number for one in listed(found, root)}
+        series = next(
+            (
+                h.series_uid
+                for h in images
+                if h.study_uid == pet
+                and h.frame_of_reference == header.frame_of_reference
+                and kind_of(h.sop_class)[1] == "pet"
+            ),
+            None,
+        )
+        if series is not None:
+            return doubt(
+                "IDX-016/elsewhere",
+                kind=kind.upper(),
+                other=numbers[header.study_uid],
+                own=numbers[uid],
+                ct=numbers[ct],
+                series=series,
+            )
+    return None

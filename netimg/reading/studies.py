@@ -24,7 +24,7 @@ from netimg.reading.draft import Draft, drafts, volumes_of
 from netimg.reading.each_pet import check_meant
 from netimg.reading.few import too_few
 from netimg.reading.index import Index, index, is_image, kind_of
-from netimg.reading.listing import FoundStudy, find_studies, listed, pick
+from netimg.reading.listing import FoundStudy, elsewhere, find_studies, listed, pick
 from netimg.reading.memory import check_memory
 from netimg.reading.nothing import nothing_usable, too_coarse
 from netimg.reading.overrides import check_overrides
@@ -212,6 +212,9 @@ class _Reading:
         fates += [(a.path, "set aside") for a in aside]
         if images and "patient" in self.overrides:
             flags = (*flags, doubt("SEL-012/patient"))
+        if (primary is None) is bool(pets):
+            hint = elsewhere(self.index, self.root, self.uid, "pet" if primary else "ct")
+            flags = flags if hint is None else (*flags, hint)
         if primary is None and pets:
             flags = (*flags, self._no_ct(series, len(fates)))
         log.info(

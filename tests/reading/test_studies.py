@@ -548,3 +548,23 @@ def test_a_contradicted_study_beside_a_good_one_is_listed_and_each_keeps_its_fil
     sums = [inspect_tree(survey_study(tmp_path, study=one.uid))["files"] for one in (good, bad)]
     assert [one["found"] for one in sums] == [12, 24]
     assert [one["set_aside"] for one in sums] == [0, 24]
+
+
+def test_a_pet_of_another_study_in_the_coordinate_system_of_the_ct_is_pointed_to(tmp_path):
+    frame = {"FrameOfReferenceUID": "1.2.3.9"}
+    ct_series(tmp_path / "a", study="ct study", common=frame | {"StudyDate": "20240309"})
+    pets = pet_series(tmp_path / "b", study="pet study", common=frame)
+    way = f"to lay one over the other: --study 1 --pet {uid('pet study', 'pet')}."
+    (flag,) = open_study(tmp_path, study="1").flags
+    assert flag.code == "IDX-016"
+    assert flag.sentence.startswith("Study 2 of what was given holds a PET of the same person")
+    assert flag.sentence.endswith(f"the coordinate system of study 1; {way}")
+    alone = open_study(tmp_path, study="2").flags
+    assert [f.code for f in alone] == ["IDX-016", "IDX-018"]
+    assert alone[0].sentence.startswith("Study 1 of what was given holds a CT of the same person")
+    assert alone[0].sentence.endswith(f"the coordinate system of study 2; {way}")
+    both = open_study(tmp_path, study="1", pet=[uid("pet study", "pet")])
+    assert both.flags == ()
+    for path in pets:
+        bend(path, FrameOfReferenceUID="1.2.3.8")
+    assert open_study(tmp_path, study="1").flags == ()
