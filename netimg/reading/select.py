@@ -112,7 +112,7 @@ def select_without(study: Study, number: int) -> Study:
     ct, pets = study.ct, [pet for pet in study.pets if pet.number != number]
     if ct is not None and ct.number == number:
         typed = ct.phase.value if ct.phase_typed else None
-        ct = choose_ct(series, asked=None)
+        ct = choose_ct(series, asked=None, phase=typed)
         ct = with_phase(ct, typed) if ct is not None and typed is not None else ct
     pets += [
         other
@@ -120,7 +120,7 @@ def select_without(study: Study, number: int) -> Study:
         if gone.number == number
         for other in in_place(gone, series, pets)
     ]
-    found = _paired(series, ct, pets)
+    found = _paired(series, ct, pets, register=study.register)
     kept = tuple(f for f in study.flags if f.code not in ("SEL-010", "SEL-014"))
     return replace(
         study, series=found.series, ct=found.ct, pets=found.pets, flags=(*kept, *found.flags)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netimg.study import Series, Study
     from netimg.volume import Volume
 
+_ALONE = ("IDX-018", "SEL-018")
 _BY_NAME = (BY_NAME, "chosen by you (--pet)")
 
 
@@ -79,7 +80,8 @@ def without(study: Study, series: Series, error: InputError) -> Study:
     touches = (series.kind.lower(),)
     flag = Flag(code=str(error.code), severity=Severity.HIGH, sentence=error.what, touches=touches)
     again = select_without(study, series.number)
-    flags = (*again.flags, flag)
+    alone = () if again.pets else _ALONE  # what says that a PET is measured alone
+    flags = (*(f for f in again.flags if f.code not in alone), flag)
     if again.ct is None and series.kind == "CT" and again.pets:
         flags = (*flags, doubt("SEL-018/pet", reasons=f"{error.code} {error.what.rstrip('.')}"))
     everything = sorted((*again.set_aside, *aside), key=lambda item: os.fsencode(item.path))

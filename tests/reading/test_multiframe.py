@@ -562,7 +562,7 @@ def test_values_beyond_what_the_mapping_speaks_of_are_refused_with_their_share(t
     assert caught.value.code.id == "PIX-015"
     assert caught.value.what == (
         f'The real world mapping of series 1 "PET AC" speaks of stored values from 0 to 500 only; '
-        f"{100 * 8 / stored.size:.2g} % of the voxels lie beyond, and what they mean is not said."
+        f"{100 * 8 / stored.size:.3g} % of the voxels lie beyond, and what they mean is not said."
     )
     enhanced_pet(tmp_path / "all", stored, shared={"RealWorldValueMapping": mapped(0, 1000)})
     (pet,) = open_study(tmp_path / "all").pets

@@ -110,6 +110,13 @@ def test_a_pet_that_holds_no_numbers_is_set_aside_and_the_ct_measured(tmp_path):
         with_values(survey_study(tmp_path, pet=("2",)))
 
 
+def test_a_pet_alone_that_is_set_aside_is_no_longer_said_to_be_measured(tmp_path):
+    without_a_number(pet_series(tmp_path))
+    headers = survey_study(tmp_path)
+    assert [flag.code for flag in headers.flags] == ["IDX-018"]
+    assert [flag.code for flag in with_values(headers).flags] == ["PIX-019"]
+
+
 def test_another_pet_of_the_same_tracer_takes_the_place_of_one(tmp_path):
     without_a_number(pet_series(tmp_path / "a", name="a", common={"SeriesNumber": "9"}))
     pet_series(tmp_path / "b", name="b", common={"SeriesNumber": "6"})
