@@ -50,6 +50,9 @@ CASES = {
     "SUV-005": case(injected={"RadionuclideTotalDose": "10"}, says="10 Bq"),
     "SUV-005/unit": case(injected={"RadionuclideTotalDose": "154"}, says="154 MBq"),
     "SUV-005/unusual": case(injected={"RadionuclideTotalDose": "1885000000"}, says="1885 MBq"),
+    "SUV-005/residual": case(
+        residual_bq=4e8, says="400 MBq is not less than the injected activity of 154 MBq"
+    ),
     "SUV-006": case(injected=TIMES),
     "SUV-006/hour": case(
         injected=TIMES | {"RadiopharmaceuticalStartDateTime": "2024031009"},
@@ -136,6 +139,11 @@ CASES = {
         {"SeriesTime": "095000", "FrameReferenceTime": "74000"}, says="09:50:00 and 10:15:00"
     ),
     "SUV-029/note": case(injected={"RadiopharmaceuticalStartTime": "091030"}, says="1.5 %"),
+    "SUV-029/typed": case(
+        reference_time="2024-03-10T11:00:00",
+        says="2024-03-10 11:00:00 fits no time of the series: the nearest is 2024-03-10 10:15:00, "
+        "which would give SUV that differ by 36.9 %",
+    ),
     "SUV-030": case(
         {"DecayCorrection": "NONE", "CorrectedImage": ["ATTN"], "ActualFrameDuration": None}
     ),

@@ -117,3 +117,19 @@ def test_for_sex_other_the_lower_turn_of_both_counts(norm, turns_at):
 
     assert said(turns_at - 0.1) == []
     assert said(turns_at + 0.1) == [f"{norm} turns down for this body size (body mass index 36.2)."]
+
+
+def test_a_typed_weight_is_in_kilogrammes():
+    code, sentence = refused(part(), overrides={"weight_kg": 70000.0})
+    assert (code, "70000 kg" in sentence) == ("SUV-002", True)
+    assert factor(part(weight="70000")) == pytest.approx(HOUR)
+    assert codes(part(), overrides={"weight_kg": 70.0}) == {"SUV-020"}
+
+
+def test_a_typed_reference_near_a_time_of_the_series_needs_no_more_than_its_word():
+    typed = {"reference_time": "2024-03-10T10:05:00"}
+    assert codes(part(), overrides=typed) == {"SUV-020"}
+    assert factor(part(), overrides=typed) == pytest.approx(after(3900.0))
+    typed = {"reference_time": "2024-03-10T11:00:00"}
+    assert codes(part(), overrides=typed) == {"SUV-020", "SUV-029"}
+    assert factor(part(), overrides=typed) == pytest.approx(after(7200.0))

@@ -73,7 +73,7 @@ def case_of(job: Job) -> Case:
         SUV-043, 013, 001, 002, 022, 008, 040, 004, 005, 037.
     """
     injection = injection_of(job)
-    kg = units.weight_kg(job.first.weight, job.notes, repair=job.repair)
+    kg = weight_of(job)
     half_life = nuclide.half_life(injection, job.notes, repair=job.repair)
     if "half_life_s" in job.typed:
         half_life = replace(half_life, source="typed")
@@ -89,10 +89,17 @@ def case_of(job: Job) -> Case:
         repair=job.repair,
         typed="dose_bq" in job.typed,
     )
-    left = dose - float(str(job.typed.get("residual_bq", 0.0)))
+    residual = float(str(job.typed.get("residual_bq", 0.0)))
+    left = dose - residual
     if left <= 0:
-        raise refusal(SUV_005, dose=f"{left:g} Bq without the residual")
+        raise refusal(SUV_005, "residual", residual_mbq=residual / 1e6, mbq=dose / 1e6)
     return Case(kg, left, half_life, injection)
+
+
+def weight_of(job: Job) -> float:
+    """Body weight in kg; a typed one is in kg and never read as grams."""
+    repair = job.repair and "weight_kg" not in job.typed
+    return units.weight_kg(job.first.weight, job.notes, repair=repair)
 
 
 def injection_of(job: Job) -> Injection:
@@ -133,6 +140,6 @@ def _number(job: Job, recorded: int) -> int:
 
 def body_of(job: Job) -> norms.Body:
     """Body size as far as a norm needs it."""
-    kg = units.weight_kg(job.first.weight, job.notes, repair=job.repair)
+    kg = weight_of(job)
     height = units.height_m(job.first.size, job.notes, repair=job.repair)
     return norms.Body(kg, height, (job.first.sex or "").strip().upper() or None)

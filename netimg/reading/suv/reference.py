@@ -9,7 +9,9 @@ from netimg.errors import SUV_028, SUV_030
 from netimg.reading.problems import refusal
 from netimg.reading.suv import candidates
 from netimg.reading.suv.candidates import Reference
+from netimg.reading.suv.decay import apart, percent_text
 from netimg.reading.suv.text import stamp
+from netimg.reading.tables import table
 
 if TYPE_CHECKING:
     from netimg.reading.suv.administration import Administration
@@ -57,12 +59,28 @@ def choose(job: Job, case: Case, times: Times, found: dict[str, dt.datetime]) ->
         at = stamp(str(typed), "--reference-at", offset=times.zone)
         if at is None:
             raise refusal(SUV_028)
+        _say_far(job, case, at, found)
         return Reference("typed", at)
     if job.policy == "qiba":
         return _qiba(times, found)
     if job.policy == "ibsi":
         return _ibsi(case, times, found)
     return candidates.choose(found, times, case.half_life_s, job.notes)
+
+
+def _say_far(job: Job, case: Case, at: dt.datetime, found: dict[str, dt.datetime]) -> None:
+    """Say where a typed reference is none of the times of the series, not even nearly."""
+    if not found:
+        return
+    nearest = min(found.values(), key=lambda moment: abs(moment - at))
+    off = apart((nearest - at).total_seconds(), case.half_life_s)
+    if off > float(table("suv")["times"]["refuse"]):
+        job.notes.add(
+            "SUV-029/typed",
+            typed=at.isoformat(" ", "seconds"),
+            nearest=nearest.isoformat(" ", "seconds"),
+            percent=percent_text(off),
+        )
 
 
 def _qiba(times: Times, found: dict[str, dt.datetime]) -> Reference:
