@@ -101,6 +101,7 @@ def _images(root: Path) -> list[Seed]:
         add(name, paths)
     add("ct-jpeg", _baseline(root / "ct-jpeg"))
     stored = np.full(SHAPE, 1000)
+    stored[:, ::2] = 1200
     add("pet", pet_series(root / "pet", stored))
     philips = {
         "Philips PET Private Group": {"7053,1000": "0.000412", "7053,1009": "1.25"},

@@ -66,6 +66,31 @@ def test_what_is_no_tumour_by_its_name_is_none():
     assert chosen("lesion", "nontumor liver", "tumor") == [2]
 
 
+HEALTHY = ["Liver-GTV", "Liver - GTV", "H\u00edgado\u2212GTV1", "Liver-CTV", "Liver minus GTV",
+           "Liver_minus_PTV", "Liver excl. tumor", "liver without mets", "Leber ohne Tumor",
+           "non-tumor liver"]  # fmt: skip
+OTHERS = ["PTV_liver", "PTV", "liver cyst", "GTV-PTV ring", "liver_ring", "avoid GTV",
+          "bone metastasis", "kidney mets", "lung lesion", "spleen lesion_2"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*HEALTHY, *OTHERS])
+def test_the_liver_less_its_lesions_a_margin_and_another_organ_are_neither(name):
+    assert meaning(*structures(name)) == "other"
+    assert chosen("lesion", "Liver", name, "GTV") == [3]
+    assert chosen("liver", name, "Liver") == [2]
+    assert chosen("lesion", name, ("spot", MASS), (name, MASS)) == [2]
+    for want in ("liver", "lesion"):
+        assert (
+            f"There is no {want} in the mask file; present: 1 {name}." in refused(want, name).what
+        )
+        assert chosen(want, name, label="1") == [1]
+
+
+@pytest.mark.parametrize("name", ["GTV_liver", "liver-lesion", "Liver-Metastasis", "GTV 1"])
+def test_a_lesion_that_names_its_liver_stays_a_lesion(name):
+    assert chosen("lesion", "Liver", name) == [2]
+
+
 def test_a_code_goes_before_a_word():
     assert chosen("liver", ("liver", MASS), ("organ 5", LIVER_CODE)) == [2]
     assert chosen("lesion", ("tumour bed", TISSUE), ("blob", MASS)) == [2]

@@ -267,6 +267,19 @@ def test_lesions_are_told_from_the_liver_by_words_and_by_the_type_of_a_region(tm
     assert [int((lesions.labels == n).sum()) for n in (1, 2, 3)] == [16, 9, 4]
 
 
+def test_the_liver_less_its_lesions_is_no_lesion_and_no_liver(tmp_path):
+    whole, part, spot = (square(3, (4, 4), (n, n)) for n in (20, 8, 6))
+    regions = {"Liver": [whole], "Liver-GTV": [whole, part], "GTV": [spot]}
+    path = rtstruct(tmp_path / "rs.dcm", regions)
+    assert int(read_mask(path, GRID, want="lesion").voxels.sum()) == 4
+    assert int(read_mask(path, GRID).voxels.sum()) == 256
+    alone = rtstruct(tmp_path / "alone.dcm", {"Liver-GTV": [whole, part]})
+    for want in ("liver", "lesion"):
+        error = refused(lambda want=want: read_mask(alone, GRID, want=want))
+        assert error.code.id == "MSK-003"
+        assert f"no {want} in the mask file; present: 1 Liver-GTV" in error.what
+
+
 def test_two_lesions_that_overlap_are_refused_with_the_volume(tmp_path):
     both = {"lesion a": [square(4, (5, 5), (9, 9))], "lesion b": [square(4, (8, 8), (12, 12))]}
     error = refused(lambda: read_mask(rtstruct(tmp_path / "rs.dcm", both), GRID, want="lesion"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import cache
 from typing import TYPE_CHECKING
@@ -38,7 +39,8 @@ def choose(
         return words or _only_one(structures, want, file)
     if structures and not any(s.name or s.code for s in structures):
         return _unnamed(structures, want, file)
-    coded = [s for s in structures if s.code in table("masks")[want]["codes"]]
+    codes = table("masks")[want]["codes"]
+    coded = [s for s in structures if s.code in codes and not is_apart(s)]
     fits = coded or [s for s in structures if not _coded_otherwise(s, want) and _says(s, want)]
     if not fits:
         fits = [s for s in _only_one(structures, want, file) if meaning(s) is None]
@@ -49,12 +51,34 @@ def choose(
 
 def meaning(structure: Structure) -> str | None:
     """``liver``, ``lesion``, ``other`` for what is neither, None where it cannot be told."""
+    if is_apart(structure):
+        return "other"
     for want in (LESION, LIVER):
         if structure.code in table("masks")[want]["codes"]:
             return want
     if code_of(structure) not in (None, 1, 2):
         return "other"
     return next((want for want in (LESION, LIVER) if _says(structure, want)), None)
+
+
+def is_apart(structure: Structure) -> bool:
+    """Whether a name says that it is neither: a margin, a cyst, the liver less its lesions."""
+    rows = table("masks")
+    apart = rows["apart"]
+    words = _words(structure.name)
+    livers = set(rows[LIVER]["words"])
+    if words & set(apart["words"]) or (words & set(apart["organs"]) and not words & livers):
+        return True
+    if not words & livers:
+        return False
+    lesions = {*rows[LESION]["words"], *apart["volumes"]}
+    if words & set(apart["minus"]) and words & lesions:
+        return True
+    pieces = [_ends(piece) for piece in re.split("[-\u2013\u2212]", structure.name)]
+    return any(
+        left in livers and right in apart["volumes"]
+        for (_, left), (right, _) in itertools.pairwise(pieces)
+    )
 
 
 def code_of(structure: Structure) -> int | None:
@@ -118,11 +142,24 @@ def _coded_otherwise(structure: Structure, want: str) -> bool:
     return structure.code in table("masks")[other]["codes"]
 
 
+def _words(text: str) -> set[str]:
+    """Words of a name without marks and numbers at their ends."""
+    return {re.sub(r"\d+$", "", word) for word in plain(text).split()}
+
+
+def _ends(text: str) -> tuple[str, str]:
+    """First and last word."""
+    words = [re.sub(r"\d+$", "", word) for word in plain(text).split()] or [""]
+    return words[0], words[-1]
+
+
 def _says(structure: Structure, want: str) -> bool:
     """Whether a name means it, else the type of an ROI; "liver lesion" means a lesion."""
     rows = table("masks")
+    if is_apart(structure):
+        return False
     for text in (structure.name, structure.hint):
-        words = {re.sub(r"\d+$", "", word) for word in plain(text).split()}
+        words = _words(text)
         for kind in (LESION, LIVER):
             if _holds(words, rows[kind]):
                 return kind == want
