@@ -93,8 +93,12 @@ def not_there(series: Sequence[Series], token: str) -> Exception:
     return refusal(SEL_013, asked=token, present=present or "no series")
 
 
-_BY_NAME_ONLY = {"SEL-017": Severity.HIGH, "PIX-009": Severity.MEDIUM}
-"""A calculated picture; a picture of 8 bits."""
+_BY_NAME_ONLY = {
+    "SEL-017": Severity.HIGH,
+    "PIX-006": Severity.HIGH,
+    "PIX-009": Severity.MEDIUM,
+}
+"""A calculated picture; one whose unit is not said; one of 8 bits."""
 
 
 def candidates(series: Sequence[Series]) -> list[Series]:

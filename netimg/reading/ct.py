@@ -72,6 +72,14 @@ def read_ct(draft: Draft, settings: Settings, *, regrid: bool = False) -> Series
     )
 
 
+_UNSAID = "US"
+"""Rescale Type "unspecified", PS3.3 C.11.1.1.2: a CT of it is measured only by name."""
+
+
+def _unit(header: Header) -> str:
+    return (header.rescale_type or "HU").strip().upper()
+
+
 def _exclude(draft: Draft) -> None:
     """Refuse overviews, captures, calculated maps, other units."""
     rows = table("choice")
@@ -80,12 +88,10 @@ def _exclude(draft: Draft) -> None:
             raise refusal(IDX_011, series=draft.label)
         if set(header.image_type) & set(rows["derived"]["values"]):
             raise refusal(IDX_012, series=draft.label)
-        unit = (header.rescale_type or "HU").strip().upper()
-        if unit == "US":
-            raise refusal(PIX_006, "unsaid", series=draft.label)
+        unit = _unit(header)
         if "HOUNSFIELD" in unit:
             raise refusal(PIX_006, "word", series=draft.label, unit=header.rescale_type)
-        if unit != "HU":
+        if unit not in ("HU", _UNSAID):
             raise refusal(PIX_006, series=draft.label, unit=header.rescale_type)
         kind = _named(header, rows["ct"]["maps"])
         if kind is not None:
@@ -135,6 +141,10 @@ def _check_scale(draft: Draft) -> None:
 def _doubts(draft: Draft, spacing_mm: tuple[float, float, float]) -> list[Flag]:
     rows, flags = table("choice")["ct"], []
     first = draft.headers[0]
+    if any(_unit(header) == _UNSAID for header in draft.headers):
+        flags.append(
+            doubt("PIX-006/unsaid", touches=("ct",), series=draft.label, number=draft.number)
+        )
     water = _named(first, rows["by_name"])
     if water is not None:
         name, number = draft.label, draft.number

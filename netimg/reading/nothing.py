@@ -57,7 +57,11 @@ def nothing_usable(study: Study, refused_cts: Sequence[str]) -> NetimgError:
     )
 
 
-_FAULTS = {"SEL-017": "is a calculated picture", "PIX-009": "has 8 bits only"}
+_FAULTS = {
+    "SEL-017": "is a calculated picture",
+    "PIX-006": "does not say its unit (PIX-006)",
+    "PIX-009": "has 8 bits only",
+}
 
 
 def too_coarse(series: Series) -> str:

@@ -84,7 +84,7 @@ ANSWERS = {
     "seg_liver_on_ct": Answer(volumes=(("CT", 3, 1.0),), aside={"IDX-010": 1}),
     "seg_partial_overlap": Answer(aside={"IDX-010": 1}, says=("holds a segmentation",)),
     "seg_bit_packing_23x38": Answer(
-        aside={"PIX-006": 3, "IDX-010": 1}, says=("does not say its unit (Rescale Type US",)
+        volumes=(("CT", 3, 2.5),), aside={"IDX-010": 1}, says=("does not say its unit (PIX-006)",)
     ),
     "seg_labelmap_sparse": Answer(aside={"IDX-010": 2}, says=("segmentation",)),
     "no_preamble_no_meta": Answer(

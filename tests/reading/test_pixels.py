@@ -101,7 +101,6 @@ def test_declared_filling_becomes_air_but_never_tissue(tmp_path):
         ({"RescaleIntercept": None}, "PIX-005", "no rescale slope"),
         ({"RescaleSlope": "-1"}, "PIX-013", "rescale slope of -1"),
         ({"RescaleType": "OD"}, "PIX-006", "in OD"),
-        ({"RescaleType": "US"}, "PIX-006", "does not say its unit (Rescale Type US, unspecified)"),
         ({"BitsStored": 17}, "PIX-009", "17 stored"),
         ({"HighBit": 13}, "PIX-009", "highest 13"),
         ({"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3}, "PIX-008", "colour"),
@@ -130,6 +129,20 @@ def test_a_series_with_bent_pixels_is_set_aside_with_its_numbers(tmp_path, bends
     assert says in sentence
     with pytest.raises(NothingUsable):
         open_study(tmp_path / "bent")
+
+
+def test_a_ct_of_an_unspecified_unit_is_measured_only_by_name(tmp_path):
+    for path in ct_series(tmp_path, HU):
+        bend(path, RescaleType="US")
+    found = survey_study(tmp_path)
+    assert found.ct is None
+    said = {flag.code: flag.sentence for flag in found.cts[0].flags}
+    assert "does not say its unit (Rescale Type US, unspecified)" in said["PIX-006"]
+    with pytest.raises(NothingUsable) as caught:
+        open_study(tmp_path)
+    assert "does not say its unit (PIX-006) (take it with --ct 1)" in caught.value.what
+    taken = open_study(tmp_path, ct="1").ct
+    assert "PIX-006" in {flag.code for flag in taken.flags}
 
 
 def test_plain_pixels_that_call_themselves_compressed_are_set_aside(tmp_path):
