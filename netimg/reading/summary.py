@@ -73,13 +73,20 @@ def used(study: Study) -> list[dict[str, Any]]:
 def problems(study: Study) -> list[dict[str, Any]]:
     """Every doubt and every reason why files were set aside, with counts, by code.
 
-    What is both is said once, as a reason. ``count``: files that were set aside, else flags.
+    What is both is said once, as a reason; files of a series that differ by name alone are said by
+    the first of them. ``count``: files that were set aside, else flags.
     """
     said = {(s.uid, f.code): f.sentence for s in study.series for f in s.flags}
-    aside = Counter(
-        (item.code, said.get((str(item.series_uid), item.code), item.sentence))
-        for item in study.set_aside
-    )
+    alike: dict[tuple[str, str, str | None], list[str]] = {}
+    for item in study.set_aside:
+        told = said.get((str(item.series_uid), item.code), item.sentence)
+        name = item.path.rpartition("/")[2]
+        kind = told.replace(item.path, "\0").replace(name, "\1") if name else told
+        own = item.series_uid if kind != told else None
+        alike.setdefault((item.code, kind, own), []).append(told)
+    aside = Counter[tuple[str, str]]()
+    for (code, _, _), sentences in alike.items():
+        aside[code, sentences[0]] += len(sentences)
     flags = [*study.flags, *(f for s in study.series for f in s.flags)]
     found = Counter(
         (f.code, f.severity.value, f.sentence) for f in flags if (f.code, f.sentence) not in aside

@@ -568,3 +568,14 @@ def test_a_pet_of_another_study_in_the_coordinate_system_of_the_ct_is_pointed_to
     for path in pets:
         bend(path, FrameOfReferenceUID="1.2.3.8")
     assert open_study(tmp_path, study="1").flags == ()
+
+
+def test_files_of_one_series_set_aside_alike_are_one_line_of_inspect(tmp_path):
+    ct_series(tmp_path / "a")
+    ct_series(tmp_path / "b", common={"SeriesInstanceUID": "1.2.9"})
+    lines = [p for p in inspect_tree(survey_study(tmp_path))["problems"] if p["code"] == "IDX-014"]
+    assert [line["count"] for line in lines] == [12, 12]
+    assert "a/IM0001.dcm, b/IM0001.dcm." in lines[0]["sentence"]
+    shutil.rmtree(tmp_path / "b")
+    tree = inspect_tree(survey_study(tmp_path))
+    assert not [p for p in tree["problems"] if p["code"] == "IDX-014"]
