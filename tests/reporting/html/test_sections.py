@@ -9,6 +9,7 @@ from netimg.reporting.html import sections
 from netimg.reporting.html.first_screen import numbers, used
 from netimg.reporting.html.marks import Marks
 from netimg.reporting.words.numbers import NARROW
+from netimg.resources import load_toml
 from netimg.study import TracerClass
 from tests.make import result as make
 
@@ -85,7 +86,8 @@ def test_an_empty_lesion_table_says_who_found_nothing():
 
 
 def test_the_methods_print_what_the_model_card_says(shown):
-    manifest = replace(shown.manifest, model="net-liver-ct 0.1.0")
+    version = load_toml("models", "net-liver-ct", "card.toml")["version"]
+    manifest = replace(shown.manifest, model=f"net-liver-ct {version}")
     text = " ".join(sections.methods(replace(shown, manifest=manifest)))
     assert "Known failures: " in text
     gone = replace(shown.manifest, model="../nothing 1.0")
