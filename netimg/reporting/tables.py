@@ -263,7 +263,9 @@ def input_csv(result: StudyResult) -> str:
             {
                 "path": path,
                 "fate": fate if fate.startswith(USED) else "set aside" if entry else "series",
-                "series": _numbers(fate.removeprefix("series ")) if fate.startswith("series ") else None,
+                "series": _numbers(fate.removeprefix("series "))
+                if fate.startswith("series ")
+                else None,
                 "code": entry.code if entry else None,
                 "sentence": entry.sentence if entry else None,
             }
