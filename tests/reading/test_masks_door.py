@@ -88,6 +88,24 @@ def test_a_liver_of_liver_and_lesions_is_both_and_says_so(tmp_path):
     assert read_given(nifti(tmp_path / "lits.nii", labels), GRID, label="1").flags == ()
 
 
+def test_a_lesion_that_holds_all_the_others_may_be_the_liver(tmp_path):
+    labels = block().astype(np.uint8)
+    labels[4:6, 10, 12] = 2
+    given = read_given(nifti(tmp_path / "lits.nii", labels), GRID, want="lesion")
+    assert dict(given.mask.names) == {1: "1", 2: "2"}
+    (flag,) = given.flags
+    assert (flag.code, flag.value, flag.threshold) == ("MSK-010", 574 / 576, 0.5)
+    assert flag.sentence.startswith("Label 1 holds 6.9 mL, 100 % of all lesions, and touches all")
+    assert "tumour_volume_ml" in flag.touches
+    apart = np.where(labels == 1, 1, 0).astype(np.uint8)
+    apart[9, 28:30, 30] = 2
+    alike = np.where(block((3, 8, 10), (7, 14, 22)), 2, block()).astype(np.uint8)
+    for fine in (block().astype(np.uint8), apart, alike):
+        assert read_given(nifti(tmp_path / "ok.nii", fine), GRID, want="lesion").flags == ()
+    named = read_given(tmp_path / "lits.nii", GRID, want="lesion", label="2")
+    assert (int(named.mask.voxels.sum()), named.flags) == (2, ())
+
+
 def test_a_liver_among_several_labels_without_names_must_be_named(tmp_path):
     labels = block().astype(np.uint8) * 2
     labels[1, 1, 1] = 7

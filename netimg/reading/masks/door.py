@@ -24,6 +24,7 @@ from netimg.reading.masks.choose import (
 from netimg.reading.masks.file import opened
 from netimg.reading.masks.fill import filled
 from netimg.reading.masks.legend import coded, read_legend
+from netimg.reading.masks.part import touching
 from netimg.reading.problems import doubt, refusal
 from netimg.reading.tables import table
 from netimg.settings import Settings
@@ -104,7 +105,10 @@ def read_given(
         if file.labels is None:
             parts, made = filled(parts, regridded or (), grid, apart=want == LESION)
             sources += made
-    flags = [*sources, *_unexplained(taken, want, label), *_about(parts, path.name, grid)]
+    flags = [*sources, *_unexplained(taken, want, label)]
+    if want == LESION and label is None and not any(s.name or s.code for s in taken):
+        flags += _around(taken, parts, grid)
+    flags += _about(parts, path.name, grid)
     touches = tuple(table("masks")[want]["touches"]) if want in (LIVER, LESION) else ()
     named = want == LESION and (len(parts) > 1 or any(s.tracking_uid for s in taken))
     mask: Mask | LabelMap
@@ -230,6 +234,24 @@ def _unexplained(taken: Sequence[Structure], want: str, label: str | None) -> It
     if want == LIVER and label is None and len(taken) > 1 and not any(s.name for s in taken):
         numbers = ", ".join(str(s.number) for s in taken)
         yield doubt("MSK-010", labels=f"Labels {numbers} are", taken=want)
+
+
+def _around(taken: Sequence[Structure], parts: Sequence[Part], grid: Grid) -> Iterator[Flag]:
+    """Doubt of a lesion without a name that is larger than the others and touches each of them."""
+    counts = [part.count for part in parts]
+    largest = int(np.argmax(counts)) if counts else 0
+    others = [part for n, part in enumerate(parts) if n != largest and counts[n]]
+    share = counts[largest] / sum(counts) if others else 0.0
+    limit = table("masks")[LESION]["liver_share"]
+    if share > limit and all(touching(parts[largest], other) for other in others):
+        yield doubt(
+            "MSK-010/around",
+            label=taken[largest].number,
+            volume_ml=counts[largest] * grid.voxel_ml,
+            percent=100 * share,
+            measured=share,
+            limit=limit,
+        )
 
 
 def _left_out(unknown: dict[str, int], grid: Grid) -> Flag:

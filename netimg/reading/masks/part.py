@@ -95,6 +95,23 @@ def within(whole: MaskZYX, start: tuple[int, int, int], grid: Grid) -> Part:
     return cropped(inside, (z, y, x), outside=outside)
 
 
+def touching(one: Part, other: Part) -> bool:
+    """Whether two parts share a face, an edge, a corner or a voxel."""
+    from scipy.ndimage import binary_dilation
+
+    near = binary_dilation(np.pad(other.voxels, 1), np.ones((3, 3, 3), dtype=np.bool_))
+    start = np.subtract(other.start, 1)
+    low = np.maximum(start, one.start)
+    high = np.minimum(start + near.shape, np.add(one.start, one.voxels.shape))
+    if (low >= high).any():
+        return False
+    a, b = (
+        voxels[tuple(slice(f, t) for f, t in zip(low - at, high - at, strict=True))]
+        for voxels, at in ((near, start), (one.voxels, one.start))
+    )
+    return bool((a & b).any())
+
+
 @dataclass(slots=True, eq=False)
 class Numbered:
     """Numbers of many structures in one array, whose first voxel lies at ``start`` of a grid."""
