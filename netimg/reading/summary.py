@@ -81,8 +81,10 @@ def problems(study: Study) -> list[dict[str, Any]]:
     for item in study.set_aside:
         told = said.get((str(item.series_uid), item.code), item.sentence)
         name = item.path.rpartition("/")[2]
-        kind = told.replace(item.path, "\0").replace(name, "\1") if name else told
-        own = item.series_uid if kind != told else None
+        kind, own = told, None
+        if item.series_uid and name:
+            kind = told.replace(item.path, "\0").replace(name, "\1")
+            own = item.series_uid if kind != told else None
         alike.setdefault((item.code, kind, own), []).append(told)
     aside = Counter[tuple[str, str]]()
     for (code, _, _), sentences in alike.items():
