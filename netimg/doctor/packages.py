@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import platform
 import re
+import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, requires, version
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netimg import __version__
@@ -13,17 +15,38 @@ from netimg.doctor.item import Item, Status
 from netimg.resources import load_toml, shipped, source_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from packaging.requirements import Requirement
 
 LOCK = "requirements.lock"
 _PIN = re.compile(r"^([A-Za-z0-9][^\s=]*)==([^\s;\\]+)\s*(?:;\s*([^\\]+?))?\s*\\?$", re.MULTILINE)
 
-NATIVE = ("torch", "SimpleITK", "scipy.ndimage", "skimage.measure", "cc3d", "edt", "nibabel")
-"""Packages with machine code of their own, or with many below them: each is imported once.
+NATIVE = {
+    "torch": "torch",
+    "SimpleITK": "SimpleITK",
+    "scipy.ndimage": "scipy",
+    "skimage.measure": "scikit-image",
+    "cc3d": "connected-components-3d",
+    "edt": "edt",
+    "nibabel": "nibabel",
+    "pydicom": "pydicom",
+    "highdicom": "highdicom",
+    "jinja2": "jinja2",
+}
+"""Modules that must load, and the packages to install where one does not.
 
 imagecodecs is not among them: it is loaded by the codec workers alone (`decoders`).
+"""
+_CHILD = """
+import importlib, sys
+for name in sys.argv[1:]:
+    print("begun", name, flush=True)
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        text = f"{type(error).__name__}: {error}".splitlines()[0]
+        print("broken", name, text, flush=True)
 """
 
 
@@ -130,25 +153,36 @@ def _version(name: str) -> str | None:
         return None
 
 
-def check_native(names: Sequence[str] = NATIVE) -> Item:
-    """Whether the packages with machine code load on this processor and system."""
+def check_native(names: Mapping[str, str] = MappingProxyType(NATIVE)) -> Item:
+    """Whether the packages that netimg stands on load on this processor and system.
+
+    In a process of their own, so that one that ends its process is named and the rest still tried.
+
+    Parameters
+    ----------
+    names
+        Module, and the package it is installed by.
+    """
     broken: dict[str, str] = {}
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001  # whatever a broken installation raises
-            broken[name] = _first_line(error)
+    left = list(names)
+    while left:
+        done = subprocess.run(  # noqa: S603  # this interpreter, module names of ours
+            [sys.executable, "-c", _CHILD, *left], capture_output=True, text=True, check=False
+        )
+        rows = [line.split(" ", 2) for line in done.stdout.splitlines()]
+        broken |= {row[1]: row[2] for row in rows if row[0] == "broken" and len(row) == 3}
+        begun = [row[1] for row in rows if row[0] == "begun"]
+        if done.returncode == 0 or not begun:
+            break
+        broken[begun[-1]] = f"it ends its process ({done.returncode})"
+        left = left[left.index(begun[-1]) + 1 :]
     if not broken:
         return Item(name="native code", status=Status.OK, found=f"{', '.join(names)} load")
-    which = ", ".join(broken)
+    packages = " ".join(names[name] for name in broken)
     return Item(
         name="native code",
         status=Status.FAIL,
-        found=f"{which} cannot be loaded: {{reason}}",
-        todo=f"Install {which} again, in the build for this system.",
+        found=f"{', '.join(broken)} cannot be loaded: {{reason}}",
+        todo=f"Install again, built for this system: pip install --force-reinstall {packages}",
         private={"reason": "; ".join(broken.values())},
     )
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

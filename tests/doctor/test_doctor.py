@@ -264,13 +264,27 @@ def test_a_package_that_is_missing_or_of_another_version_fails_with_the_command(
 def test_machine_code_that_does_not_load_fails_with_the_reason(tmp_path, monkeypatch):
     text = "raise ImportError('libgomp.so.1: cannot open shared object file')\n"
     (tmp_path / "broken_codec.py").write_text(text, "utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert check_native(["numpy"]).status is Status.OK
-    item = check_native(["numpy", "broken_codec"])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert check_native({"numpy": "numpy"}).status is Status.OK
+    item = check_native({"numpy": "numpy", "broken_codec": "broken-codec"})
     assert item.status is Status.FAIL
+    assert item.todo.endswith("pip install --force-reinstall broken-codec")
     said = item.told(private=True)[1]
     assert said.startswith("broken_codec cannot be loaded: ImportError: libgomp.so.1")
     assert item.told(private=False)[1] == "broken_codec cannot be loaded: <reason>"
+
+
+def test_a_package_that_ends_its_process_is_named_and_the_others_are_tried(tmp_path, monkeypatch):
+    (tmp_path / "fatal_codec.py").write_text("import os\nos.kill(os.getpid(), 11)\n", "utf-8")
+    (tmp_path / "broken_codec.py").write_text("raise OSError('half a file')\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    item = check_native({"fatal_codec": "a", "json": "json", "broken_codec": "b"})
+    assert item.status is Status.FAIL
+    assert item.told(private=True)[1] == (
+        "fatal_codec, broken_codec cannot be loaded: it ends its process (-11); "
+        "OSError: half a file"
+    )
+    assert item.todo.endswith("--force-reinstall a b")
 
 
 def test_a_processor_is_said_with_the_features_that_count():
