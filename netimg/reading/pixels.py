@@ -102,7 +102,8 @@ class PixelOpener:
         look = Look(len(self.slices), ct=self.quantity is Quantity.HU, suv=suv)
         undecided: list[tuple[int, NDArray[np.bool_]]] = []
         lowest, highest = np.float32(np.inf), np.float32(-np.inf)
-        with Archives(self.settings) as archives:
+        # What is too large for a number becomes infinite, and is refused below.
+        with Archives(self.settings) as archives, np.errstate(over="ignore", invalid="ignore"):
             samples = _read_slices(self.slices, self.settings, archives)
             for z, (part, raw) in enumerate(zip(self.slices, samples, strict=True)):
                 values[z], filling, bright = self._slice(part, raw, look)

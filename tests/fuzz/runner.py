@@ -156,9 +156,15 @@ def _work(pipe: Connection, root: Path, base: int) -> None:
         pipe.send("ready")
         while (number := pipe.recv()) is not None:
             outcome = _one(make(seeds, base, number), Path(own))
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+            peak = _peak_bytes()
             codec = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
             pipe.send((asdict(outcome), peak, codec))
+
+
+def _peak_bytes() -> int:
+    """Highest resident memory of this program; `ru_maxrss` would begin with its parent's."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10
 
 
 def _one(mutant: Mutant, own: Path) -> Outcome:
