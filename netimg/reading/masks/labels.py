@@ -192,7 +192,9 @@ def _whole(plane: NDArray[Any], name: str) -> NDArray[Any]:
             raise refusal(MSK_011, where=name, value=float(low if low < 0 else high))
         return plane
     rounded: NDArray[Any] = np.rint(plane)
-    wrong = ~(np.abs(plane - rounded) <= _WHOLE_TOL) | (rounded < 0) | (rounded > LABEL_MAX)
+    with np.errstate(invalid="ignore"):  # infinity less infinity is no whole number either
+        off = np.abs(plane - rounded)
+    wrong = ~(off <= _WHOLE_TOL) | (rounded < 0) | (rounded > LABEL_MAX)
     if wrong.any():
         raise refusal(MSK_011, where=name, value=float(plane[wrong][0]))
     return rounded
