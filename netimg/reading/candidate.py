@@ -30,8 +30,9 @@ def as_candidate(series: Series, draft: Draft) -> Series:
     least, n = int(table("choice")["ct"]["min_slices"]), series.grid.shape[0]
     flags = series.flags
     if n < least:
-        numbers = {"series": name_of(series), "n": n, "least": least, "number": series.number}
-        flags = (*flags, doubt("GEO-010/few", touches=("ct",), **numbers))
+        name, number = name_of(series), series.number
+        few = doubt("GEO-010/few", touches=("ct",), series=name, n=n, least=least, number=number)
+        flags = (*flags, few)
     return replace(
         series,
         phase_evidence=(*words, *from_tags(first)),
