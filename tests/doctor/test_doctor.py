@@ -302,8 +302,11 @@ def test_a_processor_is_said_with_the_features_that_count():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("package", ["numpy", "torch"])
-def test_where_a_package_is_gone_that_is_said_and_the_rest_is_looked_at(package):
-    code = f"import sys; sys.modules[{package!r}] = None\n"  # what Python does for a missing one
+def test_where_a_package_is_gone_that_is_said_and_the_rest_is_looked_at(tmp_path, package):
+    gone = f"raise ModuleNotFoundError('import of {package} halted', name={package!r})\n"
+    (tmp_path / f"{package}.py").write_text(gone, "utf-8")
+    code = f"import os, sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    code += f"os.environ['PYTHONPATH'] = {str(tmp_path)!r}\n"
     code += "from netimg.cli.app import call; sys.exit(call(['doctor', '--json']))"
     done = child.run([sys.executable, "-c", code])
     tree = json.loads(done.said[done.said.index("{\n") :])  # behind what other packages warn
